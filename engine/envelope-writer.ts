@@ -1,0 +1,198 @@
+import { Packr } from 'msgpackr';
+import { EnvelopeBody } from './envelope-body.ts';
+import {
+  COLUMN_BYTES,
+  columnOffsets,
+  ENVELOPE_BODY_BYTES_MAX,
+  ENVELOPE_MAGIC,
+  ENVELOPE_RECORDS_MAX,
+  ENVELOPE_VERSION,
+  envelopeChecksum,
+  HEADER,
+} from './envelope-layout.ts';
+import { type Hash64, hash64 } from './hash.ts';
+import { type IncomingEvent, RecordFlag, RecordKind } from './records.ts';
+import { ANONYMOUS_SEED } from './state/key.ts';
+import { shapeSignature } from './state/shapes.ts';
+
+// Without `useToJSON` an event's own property `toJSON` is data and is never called.
+const packr = new Packr({ useRecords: false, variableMapSize: true, useToJSON: false });
+const encoder = new TextEncoder();
+const NO_SHAPE = -1;
+
+/**
+ * Gathers records of one partition and writes them as one envelope. Used again after `finish()`.
+ * Nothing is allocated for an event but what msgpack needs.
+ */
+export class EnvelopeWriter {
+  readonly #eventAt = new Float64Array(ENVELOPE_RECORDS_MAX);
+  readonly #words = Array.from({ length: 6 }, () => new Uint32Array(ENVELOPE_RECORDS_MAX));
+  readonly #halves = Array.from({ length: 3 }, () => new Uint16Array(ENVELOPE_RECORDS_MAX));
+  readonly #kind = new Uint8Array(ENVELOPE_RECORDS_MAX);
+  readonly #flags = new Uint8Array(ENVELOPE_RECORDS_MAX);
+  readonly #body = new EnvelopeBody(packr);
+  #count = 0;
+  #baseReceivedAtMs = 0;
+  #names: string[] = [];
+  #shapes: string[][] = [];
+  /** By the number of an event's name, the shape of the last one of that name. */
+  #shapeOfName: number[] = [];
+  readonly #nameIndex = new Map<string, number>();
+  readonly #shapeIndex = new Map<string, number>();
+  readonly #hash: Hash64 = { lo: 0, hi: 0 };
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** True when the next record belongs into another envelope. */
+  get isFull(): boolean {
+    return this.#count >= ENVELOPE_RECORDS_MAX || this.#body.length >= ENVELOPE_BODY_BYTES_MAX;
+  }
+
+  /** @param receivedAtMs not below that of the record before */
+  addEvent(event: IncomingEvent, receivedAtMs: number): void {
+    const i = this.#begin(event.kind, receivedAtMs);
+    const body = this.#body;
+    const start = body.length;
+    const idLength = body.putText(event.userId);
+    const end = start + idLength;
+    hash64(body.bytes, start, end, event.isAnonymous ? ANONYMOUS_SEED : 0, this.#hash);
+    this.#words[0]![i] = this.#hash.lo;
+    this.#words[1]![i] = this.#hash.hi;
+    // The message id is hashed in the room behind the user id and then overwritten.
+    body.length = end;
+    const messageIdLength = body.putText(event.messageId);
+    hash64(body.bytes, end, end + messageIdLength, 0, this.#hash);
+    this.#words[2]![i] = this.#hash.lo;
+    this.#words[3]![i] = this.#hash.hi;
+    this.#halves[2]![i] = idLength;
+    this.#flags[i] = event.flags | (event.isAnonymous ? RecordFlag.anonymous : 0);
+    this.#eventAt[i] = event.eventAtMs;
+    this.#halves[0]![i] = this.#nameOf(event.name);
+    this.#writeProperties(i, event.properties);
+    this.#words[5]![i] = this.#body.length;
+    this.#count++;
+  }
+
+  /** A record that only carries time. */
+  addTick(atMs: number): void {
+    const i = this.#begin(RecordKind.tick, atMs);
+    this.#finishPlain(i, atMs);
+  }
+
+  /** A control or claim record with a JSON body. */
+  addJson(kind: RecordKind, value: unknown, atMs: number): void {
+    const i = this.#begin(kind, atMs);
+    const bytes = encoder.encode(JSON.stringify(value));
+    this.#body.append(bytes);
+    this.#finishPlain(i, atMs);
+  }
+
+  /** The envelope's bytes, of their own; the writer is empty again. Needs at least one record. */
+  finish(): Uint8Array {
+    const count = this.#count;
+    const names = packr.pack([this.#names, this.#shapes]);
+    const at = columnOffsets(count);
+    const namesStart = at.body + this.#body.length;
+    const bytes = new Uint8Array(namesStart + names.length);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(HEADER.magic, ENVELOPE_MAGIC, true);
+    view.setUint16(HEADER.version, ENVELOPE_VERSION, true);
+    view.setUint16(HEADER.count, count, true);
+    view.setFloat64(HEADER.baseReceivedAtMs, this.#baseReceivedAtMs, true);
+    view.setUint32(HEADER.bodyStart, at.body, true);
+    view.setUint32(HEADER.namesStart, namesStart, true);
+    view.setUint32(HEADER.byteLength, bytes.length, true);
+    new Float64Array(bytes.buffer, at.eventAt, count).set(this.#eventAt.subarray(0, count));
+    for (let column = 0; column < 6; column++) {
+      new Uint32Array(bytes.buffer, at.userLo + 4 * count * column, count).set(
+        this.#words[column]!.subarray(0, count),
+      );
+    }
+    for (let column = 0; column < 3; column++) {
+      new Uint16Array(bytes.buffer, at.name + 2 * count * column, count).set(
+        this.#halves[column]!.subarray(0, count),
+      );
+    }
+    bytes.set(this.#kind.subarray(0, count), at.kind);
+    bytes.set(this.#flags.subarray(0, count), at.flags);
+    bytes.set(this.#body.bytes.subarray(0, this.#body.length), at.body);
+    bytes.set(names, namesStart);
+    view.setUint32(HEADER.crc, envelopeChecksum(bytes), true);
+    this.#clear();
+    return bytes;
+  }
+
+  /** Bytes that `finish()` would give, without the names. */
+  get byteLength(): number {
+    return HEADER.bytes + this.#count * COLUMN_BYTES + this.#body.length;
+  }
+
+  #begin(kind: RecordKind, receivedAtMs: number): number {
+    const i = this.#count;
+    if (i === 0) this.#baseReceivedAtMs = receivedAtMs;
+    this.#kind[i] = kind;
+    this.#words[4]![i] = receivedAtMs - this.#baseReceivedAtMs;
+    return i;
+  }
+
+  #finishPlain(i: number, atMs: number): void {
+    for (let column = 0; column < 4; column++) this.#words[column]![i] = 0;
+    for (let column = 0; column < 3; column++) this.#halves[column]![i] = 0;
+    this.#flags[i] = 0;
+    this.#eventAt[i] = atMs;
+    this.#words[5]![i] = this.#body.length;
+    this.#count++;
+  }
+
+  #nameOf(name: string): number {
+    let index = this.#nameIndex.get(name);
+    if (index === undefined) {
+      index = this.#names.push(name) - 1;
+      this.#nameIndex.set(name, index);
+    }
+    return index;
+  }
+
+  #writeProperties(i: number, properties: Readonly<Record<string, unknown>>): void {
+    const name = this.#halves[0]![i]!;
+    // Events of one name mostly have the properties of the one before.
+    let shape = this.#shapeOfName[name] ?? NO_SHAPE;
+    if (shape === NO_SHAPE || !hasKeys(properties, this.#shapes[shape]!)) {
+      shape = this.#shapeOf(Object.keys(properties));
+      this.#shapeOfName[name] = shape;
+    }
+    this.#halves[1]![i] = shape;
+    const keys = this.#shapes[shape]!;
+    this.#body.arrayHeader(keys.length);
+    for (let k = 0; k < keys.length; k++) this.#body.value(properties[keys[k]!]);
+  }
+
+  #shapeOf(keys: string[]): number {
+    const signature = shapeSignature(keys);
+    let shape = this.#shapeIndex.get(signature);
+    if (shape === undefined) {
+      shape = this.#shapes.push(keys) - 1;
+      this.#shapeIndex.set(signature, shape);
+    }
+    return shape;
+  }
+
+  #clear(): void {
+    this.#count = 0;
+    this.#body.clear();
+    this.#names = [];
+    this.#shapes = [];
+    this.#shapeOfName = [];
+    this.#nameIndex.clear();
+    this.#shapeIndex.clear();
+  }
+}
+
+/** True when the own properties are these, in this order. */
+function hasKeys(properties: Readonly<Record<string, unknown>>, keys: readonly string[]): boolean {
+  let k = 0;
+  for (const key in properties) if (key !== keys[k++]) return false;
+  return k === keys.length;
+}

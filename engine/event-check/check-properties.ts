@@ -1,0 +1,170 @@
+import type { EventLimits } from './event-limits.ts';
+import { describe, type Rejection, rejection } from './rejection.ts';
+
+declare global {
+  interface String {
+    /** ES2024, in Node since 20: free for texts that hold Latin-1 only. */
+    isWellFormed(): boolean;
+  }
+}
+
+type Tree = Record<string, unknown>;
+
+/**
+ * Walks properties (or traits) once: counts, names, nesting, and that every value is JSON. An
+ * instant (msgpack has them) becomes its ISO text in place; nothing else is changed or copied.
+ * @param field how the sentences call them: `properties` or `traits`
+ */
+export function checkProperties(
+  properties: Tree,
+  field: string,
+  limits: EventLimits,
+): Rejection | undefined {
+  let count = 0;
+  for (const name in properties) {
+    count++;
+    const value = properties[name];
+    const refused =
+      checkName(name, field, limits) ??
+      (typeof value === 'string' || typeof value === 'object' || typeof value === 'number'
+        ? checkValue(properties, name, value, field, limits, 1)
+        : checkPlain(value, field, name));
+    if (refused !== undefined) return refused;
+  }
+  if (count <= limits.propertiesMax) return undefined;
+  return rejection(
+    'ERR_EVENT_PROPERTIES',
+    `${field} must hold at most ${limits.propertiesMax} entries, got ${count}.`,
+    { limit: 'propertiesMax', max: limits.propertiesMax, got: count },
+  );
+}
+
+function checkName(name: string, field: string, limits: EventLimits): Rejection | undefined {
+  if (name.length > limits.nameCharsMax) {
+    return rejection(
+      'ERR_EVENT_PROPERTIES',
+      `Names in ${field} must have at most ${limits.nameCharsMax} characters, ` +
+        `got one of ${name.length}.`,
+      { limit: 'nameCharsMax', max: limits.nameCharsMax, got: name.length },
+    );
+  }
+  if (name.isWellFormed()) return undefined;
+  return rejection(
+    'ERR_EVENT_PROPERTIES',
+    `Names in ${field} must be well-formed Unicode, got one with a lone surrogate.`,
+  );
+}
+
+function checkPlain(value: unknown, field: string, name: string): Rejection | undefined {
+  return typeof value === 'boolean' ? undefined : notJson(value, field, name);
+}
+
+function notJson(value: unknown, field: string, name: string): Rejection {
+  return rejection(
+    'ERR_EVENT_VALUE',
+    `Values in ${field} must be JSON, got ${describe(value)} at ${JSON.stringify(name)}.`,
+    { name },
+  );
+}
+
+/** @param depth of `parent`, 1 for the properties themselves */
+function checkValue(
+  parent: Tree | unknown[],
+  key: string | number,
+  value: unknown,
+  field: string,
+  limits: EventLimits,
+  depth: number,
+): Rejection | undefined {
+  switch (typeof value) {
+    case 'boolean':
+      return undefined;
+    case 'number':
+      return Number.isFinite(value) ? undefined : notJson(value, field, String(key));
+    case 'string':
+      if (value.isWellFormed()) return undefined;
+      return rejection(
+        'ERR_EVENT_VALUE',
+        `Texts in ${field} must be well-formed Unicode, ` +
+          `got a lone surrogate at ${JSON.stringify(String(key))}.`,
+        { name: String(key) },
+      );
+    case 'object':
+      if (value === null) return undefined;
+      if (value instanceof Date) return replaceInstant(parent, key, value, field);
+      if (Array.isArray(value)) return checkArray(value, field, limits, depth + 1);
+      if (!isPlainObject(value)) return notJson(value, field, String(key));
+      return checkObject(value as Tree, field, limits, depth + 1);
+    default:
+      return notJson(value, field, String(key));
+  }
+}
+
+function replaceInstant(
+  parent: Tree | unknown[],
+  key: string | number,
+  value: Date,
+  field: string,
+): Rejection | undefined {
+  if (Number.isNaN(value.getTime())) return notJson(value, field, String(key));
+  // Defined, not assigned: the key may be `__proto__`.
+  Object.defineProperty(parent, key, {
+    value: value.toISOString(),
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
+  return undefined;
+}
+
+function checkArray(
+  values: unknown[],
+  field: string,
+  limits: EventLimits,
+  depth: number,
+): Rejection | undefined {
+  if (depth > limits.nestingMax) return tooDeep(field, limits);
+  for (let i = 0; i < values.length; i++) {
+    const refused = checkValue(values, i, values[i], field, limits, depth);
+    if (refused !== undefined) return refused;
+  }
+  return undefined;
+}
+
+function checkObject(
+  value: Tree,
+  field: string,
+  limits: EventLimits,
+  depth: number,
+): Rejection | undefined {
+  if (depth > limits.nestingMax) return tooDeep(field, limits);
+  for (const name in value) {
+    // msgpackr reads it back under another name, so it would not survive the log.
+    if (name === '__proto__') {
+      return rejection(
+        'ERR_EVENT_PROPERTIES',
+        `Objects inside ${field} must not have the name "__proto__".`,
+        { name },
+      );
+    }
+    const refused =
+      checkName(name, field, limits) ?? checkValue(value, name, value[name], field, limits, depth);
+    if (refused !== undefined) return refused;
+  }
+  return undefined;
+}
+
+function tooDeep(field: string, limits: EventLimits): Rejection {
+  return rejection(
+    'ERR_EVENT_TOO_DEEP',
+    `${field} must nest at most ${limits.nestingMax} objects and arrays, got more.`,
+    { limit: 'nestingMax', max: limits.nestingMax },
+  );
+}
+
+/** True for what JSON and msgpack give for an object; false for binary and extension values. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as unknown;
+  return prototype === Object.prototype || prototype === null;
+}

@@ -1,0 +1,82 @@
+import { Arena, type ArenaSnapshot } from '../state/arena.ts';
+import { type DedupeSnapshot, DedupeTable } from '../state/dedupe-table.ts';
+import { ProfileTable, type ProfileTableSnapshot } from '../state/profile-table.ts';
+import { RecentCancels, type RecentCancelsSnapshot } from '../state/recent-cancels.ts';
+import { Shapes } from '../state/shapes.ts';
+import {
+  type WindowDeadlines,
+  WindowTable,
+  type WindowTableSnapshot,
+} from '../state/window-table.ts';
+
+export interface PartitionStateOptions {
+  readonly deadlines: WindowDeadlines;
+  /** How long a message id is remembered. @default 86_400_000 */
+  readonly dedupeWindowMs?: number;
+  /** How long a cancelling event that overtook its opener still cancels. @default 5_000 */
+  readonly reorderWindowMs?: number;
+}
+
+export interface PartitionSnapshot {
+  readonly timeMs: number;
+  readonly arena: ArenaSnapshot;
+  readonly windows: WindowTableSnapshot;
+  readonly profiles: ProfileTableSnapshot;
+  readonly dedupe: DedupeSnapshot;
+  readonly recentCancels: RecentCancelsSnapshot;
+  readonly shapes: readonly (readonly string[])[];
+}
+
+const DAY_MS = 86_400_000;
+
+/** Everything that a partition remembers: a function of the prefix of its log. */
+export class PartitionState {
+  /** Partition time: the receipt time of the last record read, Unix ms. Never goes back. */
+  timeMs = 0;
+  readonly arena = new Arena();
+  readonly windows: WindowTable;
+  readonly profiles: ProfileTable;
+  readonly dedupe: DedupeTable;
+  readonly recentCancels: RecentCancels;
+  readonly shapes = new Shapes();
+
+  constructor(options: PartitionStateOptions) {
+    this.windows = new WindowTable(this.arena, options.deadlines, 0);
+    this.profiles = new ProfileTable(this.arena);
+    this.dedupe = new DedupeTable(options.dedupeWindowMs ?? DAY_MS);
+    this.recentCancels = new RecentCancels(options.reorderWindowMs ?? 5_000);
+  }
+
+  /**
+   * The state as it stands, without stopping: what changes from now on is copied first. Call at a
+   * record boundary, write it, then `thaw()`.
+   */
+  freeze(): PartitionSnapshot {
+    return {
+      timeMs: this.timeMs,
+      arena: this.arena.freeze(),
+      windows: this.windows.freeze(),
+      profiles: this.profiles.freeze(),
+      dedupe: this.dedupe.freeze(),
+      recentCancels: this.recentCancels.freeze(),
+      shapes: this.shapes.freeze(),
+    };
+  }
+
+  thaw(): void {
+    this.arena.thaw();
+    this.windows.thaw();
+    this.profiles.thaw();
+  }
+
+  /** Takes a snapshot over. Due times are asked for, so the rules must be known already. */
+  restore(snapshot: PartitionSnapshot): void {
+    this.timeMs = snapshot.timeMs;
+    this.arena.restore(snapshot.arena);
+    this.shapes.restore(snapshot.shapes);
+    this.windows.restore(snapshot.windows, snapshot.timeMs);
+    this.profiles.restore(snapshot.profiles);
+    this.dedupe.restore(snapshot.dedupe);
+    this.recentCancels.restore(snapshot.recentCancels);
+  }
+}

@@ -1,0 +1,171 @@
+import { EnvelopeReader } from '../envelope-reader.ts';
+import { LapseError } from '../errors.ts';
+import { BEGINNING, type Offset, type StoredEnvelope } from '../log.ts';
+import { RecordKind } from '../records.ts';
+import { compareKeys, emptyKey } from '../state/key.ts';
+import { PartitionState, type PartitionStateOptions } from './partition-state.ts';
+import type { Pipeline, PipelineFactory } from './pipeline.ts';
+
+/** Takes one output: the lane, the output, and what in the input it came from. */
+export type OutputListener = (
+  lane: string,
+  output: unknown,
+  offset: Offset,
+  ordinal: number,
+) => void;
+
+export interface PartitionOptions extends Omit<PartitionStateOptions, 'deadlines'> {
+  readonly createPipeline: PipelineFactory;
+  readonly onOutput: OutputListener;
+  /** The epoch of this owner; a claim of a higher one in the log ends it. @default Infinity */
+  readonly epoch?: number;
+}
+
+/** Records between two looks at the budget. */
+const STRIDE = 16;
+
+/**
+ * Runs a partition: reads its records in order, keeps its time, fires what is due, and hands
+ * events to the pipeline. `step(state, record) → state, outputs`, the same wherever it runs.
+ *
+ * A record received at R is processed after everything due before R; a tick at T fires what is due
+ * at or before T. So what is received exactly at a deadline precedes it. A claim carries no time.
+ */
+export class Partition {
+  readonly state: PartitionState;
+  readonly pipeline: Pipeline;
+  /** The last envelope that is processed whole. */
+  offset: Offset = BEGINNING;
+  recordsProcessed = 0;
+  /** Due time of the windows fired last, Unix ms; 0 before the first. */
+  firedDueAtMs = 0;
+  readonly #epoch: number;
+  readonly #envelope = new EnvelopeReader();
+  #current: Offset = BEGINNING;
+  #ordinal = 0;
+  #next = 0;
+  #isInside = false;
+  /** Windows taken at `#dueAtMs` that still have to be handled. */
+  #due: Int32Array = new Int32Array(0);
+  #dueAt = 0;
+  #dueAtMs = 0;
+
+  constructor(options: PartitionOptions) {
+    this.#epoch = options.epoch ?? Infinity;
+    let pipeline: Pipeline | undefined;
+    this.state = new PartitionState({
+      ...options,
+      deadlines: {
+        dueAtMs: (rule, anchorAtMs, extendedMs) => pipeline!.dueAtMs(rule, anchorAtMs, extendedMs),
+      },
+    });
+    pipeline = options.createPipeline({
+      state: this.state,
+      emit: (lane, output) => options.onOutput(lane, output, this.#current, this.#ordinal++),
+    });
+    this.pipeline = pipeline;
+  }
+
+  /** True while an envelope is only half processed: no snapshot then. */
+  get isInside(): boolean {
+    return this.#isInside;
+  }
+
+  /**
+   * When time must next be brought on, at or before the next due time; Infinity when nothing
+   * waits. Unix ms.
+   */
+  nextTurnAtMs(): number {
+    return Math.max(this.state.windows.wheel.nextTurnAtMs(), this.state.timeMs);
+  }
+
+  /** Takes the next envelope. @throws LapseError `ERR_ENVELOPE_…`, `ERR_FENCED` */
+  begin(stored: StoredEnvelope): void {
+    this.#envelope.load(stored.bytes);
+    this.#current = stored.offset;
+    this.#ordinal = 0;
+    this.#next = 0;
+    this.#isInside = true;
+  }
+
+  /**
+   * Goes on with the envelope until it is done or the budget is spent.
+   * @returns true when it is done
+   */
+  run(isOverBudget: () => boolean): boolean {
+    const envelope = this.#envelope;
+    let stride = 0;
+    while (this.#next < envelope.count) {
+      if (++stride % STRIDE === 0 && isOverBudget()) return false;
+      const i = this.#next;
+      const receivedAtMs = envelope.receivedAtMs(i);
+      const kind = envelope.kind[i];
+      // A claim says who reads and not when: what waits at a door since before it is older.
+      if (kind !== RecordKind.claim) {
+        const untilMs = kind === RecordKind.tick ? receivedAtMs : receivedAtMs - 1;
+        if (!this.#advance(untilMs, isOverBudget)) return false;
+        if (receivedAtMs > this.state.timeMs) this.state.timeMs = receivedAtMs;
+      }
+      this.#process(i);
+      this.#next++;
+      this.recordsProcessed++;
+    }
+    this.#isInside = false;
+    this.offset = this.#current;
+    return true;
+  }
+
+  #process(i: number): void {
+    const envelope = this.#envelope;
+    const kind = envelope.kind[i]!;
+    if (kind < RecordKind.tick) this.pipeline.onEvent(envelope, i);
+    else if (kind === RecordKind.control) {
+      this.pipeline.onControl(envelope.jsonOf(i), this.state.timeMs);
+    } else if (kind === RecordKind.claim) {
+      const claim = envelope.jsonOf(i) as { epoch: number };
+      if (claim.epoch > this.#epoch) {
+        throw new LapseError(
+          'ERR_FENCED',
+          `Another process has taken this partition over: its epoch is ${claim.epoch}, ours ${this.#epoch}.`,
+          { domain: 'external', facts: claim },
+        );
+      }
+    }
+  }
+
+  /** Fires what is due at or before `untilMs`, in order of (due, key, rule). */
+  #advance(untilMs: number, isOverBudget: () => boolean): boolean {
+    const { wheel } = this.state.windows;
+    for (;;) {
+      while (this.#dueAt < this.#due.length) {
+        this.pipeline.onWindowDue(this.#due[this.#dueAt++]!, this.#dueAtMs);
+        if (this.#dueAt % STRIDE === 0 && isOverBudget()) return false;
+      }
+      const count = wheel.take(untilMs);
+      if (count === 0) return true;
+      this.#due = this.#sorted(wheel.taken.subarray(0, count));
+      this.#dueAt = 0;
+      this.#dueAtMs = wheel.nowMs;
+      this.firedDueAtMs = wheel.nowMs;
+    }
+  }
+
+  /** The wheel gives a bucket in no order, and another one after a recovery. */
+  #sorted(slots: Int32Array): Int32Array {
+    if (slots.length === 1) return slots.slice();
+    const { windows } = this.state;
+    const a = emptyKey();
+    const b = emptyKey();
+    return slots.slice().sort((left, right) => {
+      windows.keyOf(left, a);
+      windows.keyOf(right, b);
+      return (
+        compareKeys(a, b) ||
+        this.pipeline.compareRules(windows.ruleOf(left), windows.ruleOf(right)) ||
+        windows.anchorAtMs(left) - windows.anchorAtMs(right) ||
+        windows.eventIdHiOf(left) - windows.eventIdHiOf(right) ||
+        windows.eventIdLoOf(left) - windows.eventIdLoOf(right)
+      );
+    });
+  }
+}

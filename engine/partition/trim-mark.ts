@@ -1,0 +1,47 @@
+import { BEGINNING, type Log, type Offset, type StoredEnvelope } from '../log.ts';
+
+/*
+ * Before a partition's log is trimmed, how far is written to `trim.<partition>`. Without a
+ * checkpoint that reaches as far, the state could not be built again: better to be told than to
+ * start without it.
+ */
+
+function topicOf(partition: number): string {
+  return `trim.${partition}`;
+}
+
+/** How far the partition's log may have been trimmed; `BEGINNING` when never. */
+export async function readTrimMark(log: Log, partition: number): Promise<Offset> {
+  const last = await readLast(log, topicOf(partition));
+  if (last === undefined) return BEGINNING;
+  return (JSON.parse(new TextDecoder().decode(last.bytes)) as { upTo: Offset }).upTo;
+}
+
+export async function trimBehindMark(log: Log, partition: number, upTo: Offset): Promise<void> {
+  const topic = topicOf(partition);
+  const mark = await log.append(topic, new TextEncoder().encode(JSON.stringify({ upTo })));
+  await log.trim(`in.${partition}`, upTo);
+  if (mark !== undefined && mark > 1) await log.trim(topic, mark - 1);
+}
+
+/** The last envelope of a topic, copied; undefined when there is none. */
+export async function readLast(log: Log, topic: string): Promise<StoredEnvelope | undefined> {
+  const tail = await log.tail(topic);
+  if (tail === BEGINNING || (await log.head(topic)) === BEGINNING) return undefined;
+  return new Promise((resolve, reject) => {
+    const take = () => {
+      try {
+        const stored = reader.poll();
+        if (stored === undefined) return;
+        const copy = { ...stored, bytes: stored.bytes.slice() };
+        reader.close();
+        resolve(copy);
+      } catch (error) {
+        reader.close();
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    };
+    const reader = log.read(topic, tail - 1, take);
+    take();
+  });
+}

@@ -1,0 +1,58 @@
+/**
+ * What travels in an envelope: the kinds of records, their flags, and the form in which a door
+ * hands an event over.
+ */
+
+/** Kinds below 16 are events of a user; the rest carry no user. */
+export const RecordKind = {
+  track: 1,
+  identify: 2,
+  page: 3,
+  screen: 4,
+  alias: 5,
+  /** Carries only time: everything received at or before it stands before it in the log. */
+  tick: 16,
+  /** A change of definitions; the body is JSON. */
+  control: 17,
+  /** A new owner of the partition; the body is JSON. */
+  claim: 18,
+} as const;
+export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+export const RecordFlag = {
+  /** The user is known by `anonymousId` only. */
+  anonymous: 1,
+  /** The event time lay more than 5 min ahead and was taken as the time of receipt. */
+  clamped: 2,
+  /** Too old or too far ahead to trigger: may still cancel and convert (E15). */
+  historyOnly: 4,
+} as const;
+
+/**
+ * An event as a door hands it over, checked and with its times settled. Doors fill one and the
+ * same object again and again; the envelope writer copies what it needs.
+ */
+export interface IncomingEvent {
+  /** One of the kinds below 16. */
+  kind: RecordKind;
+  userId: string;
+  isAnonymous: boolean;
+  /** The event's name; empty for identify and alias. */
+  name: string;
+  /** Event time, Unix ms. */
+  eventAtMs: number;
+  /** `RecordFlag`s except `anonymous`. */
+  flags: number;
+  /** Names the event for de-duplication and ids; a door that gets none makes one. */
+  messageId: string;
+  /** Properties or traits. */
+  properties: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * How event names compare (E74): case and white space do not matter, so `Added To Cart`,
+ * `added to cart` and `AddedToCart` are one event.
+ */
+export function normalizeEventName(name: string): string {
+  return name.toLowerCase().replace(/\s+/g, '');
+}

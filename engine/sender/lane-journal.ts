@@ -1,0 +1,186 @@
+import type { Clock } from '../clock.ts';
+import { LapseError } from '../errors.ts';
+import { BEGINNING, type Log, type Offset } from '../log.ts';
+import { encodeStoredSnapshot, topicsOf } from './lane-topics.ts';
+import type { SenderObserver } from './observer.ts';
+import type { LaneChanges, SenderLane } from './sender-lane.ts';
+
+export interface LaneJournalOptions {
+  readonly webhookId: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly lane: SenderLane<unknown>;
+  readonly observer: SenderObserver;
+  /** Outcomes between snapshots: so much a recovery reads at most. */
+  readonly snapshotEvery: number;
+  /** Records of `done` that stay readable. */
+  readonly doneRecordsKept: number;
+  /** Called after each append: there may be more to do. */
+  readonly onDurable: () => void;
+  /** Called once, when the log refused for good. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** First wait after the log refused; doubles up to the second. */
+const RETRY_MS_MIN = 100;
+const RETRY_MS_MAX = 5_000;
+
+/**
+ * Stores what a lane does: its changes in `done`, one append in flight, so that they gather while
+ * it lasts; now and then a snapshot in `snap`, after which what lies before it is forgotten.
+ */
+export class LaneJournal {
+  readonly #options: LaneJournalOptions;
+  readonly #topics: ReturnType<typeof topicsOf>;
+  #doneOffset: Offset;
+  #outcomesSince = 0;
+  #isAppending = false;
+  #isStuck = false;
+  #isStopped = false;
+  #snapshot: Promise<void> | undefined;
+  #idleWaiters: (() => void)[] = [];
+  /** Ends of appends to `done` with the records stored by then, oldest first. */
+  readonly #marks: { offset: Offset; total: number }[] = [];
+  #total = 0;
+
+  /** @param doneOffset the tail of `done` as recovered */
+  constructor(options: LaneJournalOptions, doneOffset: Offset) {
+    this.#options = options;
+    this.#topics = topicsOf(options.webhookId);
+    this.#doneOffset = doneOffset;
+    if (doneOffset > BEGINNING) this.#marks.push({ offset: doneOffset, total: 0 });
+  }
+
+  /** True while the log refuses: attempts made now could not be remembered. */
+  get isStuck(): boolean {
+    return this.#isStuck;
+  }
+
+  /** Stores what has changed; while an append is in flight, what it leaves follows after it. */
+  flush(): void {
+    if (this.#isAppending || this.#isStopped) return;
+    const { lane, snapshotEvery } = this.#options;
+    const changes = lane.takeChanges();
+    if (changes === undefined) return;
+    this.#outcomesSince += changes.outcomes.length;
+    const isDue = this.#outcomesSince >= snapshotEvery && this.#snapshot === undefined;
+    // Taken now, while the state is that of these changes; stored after them.
+    const snapshot = isDue ? { bytes: lane.snapshot(false), base: lane.base } : undefined;
+    if (isDue) this.#outcomesSince = 0;
+    this.#isAppending = true;
+    this.#store(changes, snapshot).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Resolves when nothing is on its way. */
+  async idle(): Promise<void> {
+    if (this.#isAppending) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    await this.#snapshot;
+  }
+
+  /**
+   * Stores a snapshot of what is durable; the lane must have no changes that are not.
+   * @param isClean no attempt follows before another snapshot
+   */
+  async writeSnapshot(isClean: boolean): Promise<void> {
+    await this.#snapshot;
+    const { lane } = this.#options;
+    await this.#storeSnapshot(this.#doneOffset, { bytes: lane.snapshot(isClean), base: lane.base });
+  }
+
+  /** Gives up on what is not stored yet. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  async #store(
+    changes: LaneChanges,
+    snapshot: { bytes: Uint8Array; base: Offset } | undefined,
+  ): Promise<void> {
+    const { lane, observer, webhookId, onDurable } = this.#options;
+    this.#doneOffset = await this.#append(this.#topics.done, changes.bytes);
+    this.#total += changes.count;
+    this.#marks.push({ offset: this.#doneOffset, total: this.#total });
+    lane.changesDurable();
+    for (const outcome of changes.outcomes) observer.outcome(webhookId, outcome);
+    if (snapshot !== undefined && !this.#isStopped) {
+      this.#snapshot = this.#storeSnapshot(this.#doneOffset, snapshot)
+        .catch((error: unknown) => this.#fail(error))
+        .finally(() => {
+          this.#snapshot = undefined;
+        });
+    }
+    this.#isAppending = false;
+    onDurable();
+    if (!this.#isAppending) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  async #storeSnapshot(
+    doneOffset: Offset,
+    { bytes, base }: { bytes: Uint8Array; base: Offset },
+  ): Promise<void> {
+    const { log, observer, webhookId } = this.#options;
+    const { out, done, snap } = this.#topics;
+    const stored = encodeStoredSnapshot({ doneOffset, lane: bytes });
+    const offset = await this.#append(snap, stored);
+    try {
+      await log.trim(snap, offset - 1);
+      if (base > BEGINNING) await log.trim(out, base);
+      const keepAfter = this.#forgettable(doneOffset);
+      if (keepAfter > BEGINNING) await log.trim(done, keepAfter);
+    } catch (error) {
+      // Only room is lost: the next snapshot trims again.
+      observer.logUnavailable(webhookId, error);
+    }
+  }
+
+  /** Up to where `done` may be trimmed: nothing after the snapshot, nothing recent. */
+  #forgettable(doneOffset: Offset): Offset {
+    let upTo = BEGINNING;
+    for (;;) {
+      const mark = this.#marks[0];
+      const isOld =
+        mark !== undefined &&
+        mark.offset <= doneOffset &&
+        this.#total - mark.total >= this.#options.doneRecordsKept;
+      if (!isOld) return upTo;
+      upTo = mark.offset;
+      this.#marks.shift();
+    }
+  }
+
+  /**
+   * Appends until the log takes it. A repetition may store the same bytes twice, which is
+   * harmless: records say what is, not what changes.
+   */
+  async #append(topic: string, bytes: Uint8Array): Promise<Offset> {
+    const { log, observer, webhookId } = this.#options;
+    for (let waitMs = RETRY_MS_MIN; ; waitMs = Math.min(2 * waitMs, RETRY_MS_MAX)) {
+      try {
+        const offset = await log.append(topic, bytes);
+        if (topic === this.#topics.done) this.#isStuck = false;
+        return offset ?? BEGINNING;
+      } catch (error) {
+        const mayPass = error instanceof LapseError && error.retryable;
+        if (!mayPass || this.#isStopped) throw error;
+        // A missing snapshot only makes the next recovery longer.
+        if (topic === this.#topics.done) this.#isStuck = true;
+        observer.logUnavailable(webhookId, error);
+        await this.#wait(waitMs);
+      }
+    }
+  }
+
+  #wait(ms: number): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      clock.at(clock.now() + ms, resolve);
+    });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isStopped) return;
+    this.stop();
+    this.#options.onFailure(error);
+  }
+}

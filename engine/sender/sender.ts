@@ -1,0 +1,103 @@
+import type { Clock } from '../clock.ts';
+import { LapseError, messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { LaneRunner } from './lane-runner.ts';
+import { type SenderObserver, silentObserver } from './observer.ts';
+import type { SenderLane } from './sender-lane.ts';
+import type { Transport } from './transport.ts';
+
+export interface SenderOptions<D> {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly transport: Transport;
+  /** Makes the logic of a lane; called once a webhook and start. */
+  readonly createLane: (webhookId: string, definitions: D) => SenderLane<D>;
+  readonly observer?: SenderObserver;
+  readonly snapshotEvery?: number;
+  readonly doneRecordsKept?: number;
+}
+
+/**
+ * All lanes of this process. They share nothing but the log and the transport, so a slow or dead
+ * receiver costs the others nothing, and a lane that breaks leaves them running.
+ *
+ * @typeParam D what a lane's logic needs to know of the definitions
+ */
+export class Sender<D> {
+  readonly #options: SenderOptions<D>;
+  readonly #observer: SenderObserver;
+  readonly #runners = new Map<string, LaneRunner<D>>();
+  /** Lanes on their way out: one that comes back waits for its predecessor. */
+  readonly #leaving = new Map<string, Promise<void>>();
+  #isDraining = false;
+
+  constructor(options: SenderOptions<D>) {
+    this.#options = options;
+    this.#observer = options.observer ?? silentObserver;
+  }
+
+  /**
+   * Makes the lanes those of `definitions` (by webhook): new ones recover and start, known ones
+   * are updated, the others drain and leave what they owe in the log. Resolves when all have.
+   * A delivery of a campaign that its lane does not know is cancelled: announce a campaign here
+   * before the partitions learn of it.
+   */
+  async update(definitions: ReadonlyMap<string, D>): Promise<void> {
+    if (this.#isDraining) return;
+    const changes: Promise<void>[] = [];
+    for (const [webhookId, runner] of this.#runners) {
+      if (!definitions.has(webhookId)) changes.push(this.#remove(webhookId, runner));
+    }
+    for (const [webhookId, definition] of definitions) {
+      const runner = this.#runners.get(webhookId);
+      if (runner === undefined) changes.push(this.#add(webhookId, definition));
+      else runner.update(definition);
+    }
+    await Promise.all(changes);
+  }
+
+  /** Deliveries in memory that are not settled, by webhook. */
+  pendingCounts(): Map<string, number> {
+    const entries = Array.from(
+      this.#runners,
+      ([webhookId, runner]) => [webhookId, runner.pendingCount] as const,
+    );
+    return new Map(entries);
+  }
+
+  /** Finishes the attempts in flight and stores where every lane stands. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    const runners = [...this.#runners.values()];
+    await Promise.all([...runners.map((runner) => runner.drain()), ...this.#leaving.values()]);
+  }
+
+  async #add(webhookId: string, definition: D): Promise<void> {
+    const { createLane, ...options } = this.#options;
+    const lane = createLane(webhookId, definition);
+    const runner = new LaneRunner<D>({ ...options, webhookId, lane });
+    this.#runners.set(webhookId, runner);
+    await this.#leaving.get(webhookId);
+    try {
+      await runner.start();
+    } catch (error) {
+      runner.stop();
+      this.#observer.laneFailed(webhookId, failureOf(webhookId, error));
+    }
+  }
+
+  async #remove(webhookId: string, runner: LaneRunner<D>): Promise<void> {
+    this.#runners.delete(webhookId);
+    const left = runner.drain();
+    this.#leaving.set(webhookId, left);
+    await left;
+    if (this.#leaving.get(webhookId) === left) this.#leaving.delete(webhookId);
+    this.#observer.laneRemoved(webhookId, runner.pendingCount);
+  }
+}
+
+function failureOf(webhookId: string, error: unknown): LapseError {
+  if (error instanceof LapseError) return error;
+  const sentence = `The lane of webhook '${webhookId}' could not start: ${messageOf(error)}.`;
+  return new LapseError('ERR_LANE_FAILED', sentence, { cause: error });
+}

@@ -1,0 +1,169 @@
+import type { MessagePort } from 'node:worker_threads';
+import { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
+import { systemClock } from '../clock.ts';
+import { LapseError, messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { PartitionRunner } from '../partition/partition-runner.ts';
+import type { PipelineFactory } from '../partition/pipeline.ts';
+import type {
+  FromPartitionWorker,
+  PartitionStats,
+  ThreadError,
+  TickRequest,
+  ToWorker,
+} from './protocol.ts';
+import { TurnLoop } from './turn-loop.ts';
+
+export interface PartitionWorkerOptions {
+  readonly port: MessagePort;
+  readonly log: Log;
+  readonly partitions: readonly number[];
+  readonly checkpointFolder: string;
+  readonly checkpointIntervalMs: number;
+  readonly reorderWindowMs: number;
+  readonly createPipeline: PipelineFactory;
+  /** Of all pipelines of this thread. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+const STATS_INTERVAL_MS = 250;
+/** Checkpoints read at a time: enough to keep the disk busy, few enough for memory. */
+const OPENING_MAX = 4;
+
+/**
+ * Runs the partitions of one thread until it is told to drain. Shares nothing with other threads:
+ * it reads its logs and appends its outputs itself; the main thread only hears of ticks and counts.
+ */
+export async function runPartitionWorker(options: PartitionWorkerOptions): Promise<void> {
+  const worker = new PartitionWorker(options);
+  await worker.open();
+}
+
+class PartitionWorker {
+  readonly #options: PartitionWorkerOptions;
+  readonly #loop: TurnLoop;
+  #ticks: TickRequest[] = [];
+  #replayedRecords = 0;
+  #statsTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: PartitionWorkerOptions) {
+    this.#options = options;
+    this.#loop = new TurnLoop({
+      clock: systemClock,
+      monotonicMs: () => performance.now(),
+      defer: (turn) => setImmediate(turn),
+      checkpointIntervalMs: options.checkpointIntervalMs,
+      requestTick: (partition, atMs) => this.#requestTick(partition, atMs),
+      onCheckpointFailure: (partition, error) => this.#warn(partition, error),
+    });
+  }
+
+  async open(): Promise<void> {
+    const { port, partitions } = this.#options;
+    port.on('message', (message: ToWorker) => {
+      if (message.kind === 'drain') void this.#drain();
+    });
+    const waiting = [...partitions];
+    const openNext = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        await this.#openPartition(next);
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: OPENING_MAX }, openNext));
+    } catch (error) {
+      this.#post({ kind: 'failed', error: threadError(error) });
+      return;
+    }
+    this.#statsTimer = setInterval(() => this.#postStats(), STATS_INTERVAL_MS);
+    this.#post({ kind: 'ready', replayedRecords: this.#replayedRecords });
+  }
+
+  async #openPartition(partition: number): Promise<void> {
+    const { log, checkpointFolder, createPipeline, reorderWindowMs, partitions } = this.#options;
+    const runner = await PartitionRunner.open({
+      log,
+      clock: systemClock,
+      partition,
+      checkpoints: new CheckpointStore(checkpointFolder, partition),
+      createPipeline,
+      reorderWindowMs,
+      onReadable: () => this.#loop.readable(partition),
+      onFailure: (_partition, error) => this.#fail(error),
+      onWarning: (_partition, error) => this.#warn(partition, error),
+    });
+    this.#loop.add(runner, partitions.indexOf(partition) / partitions.length);
+    await runner.recovered;
+    this.#replayedRecords += runner.recordsReplayed;
+  }
+
+  #requestTick(partition: number, atMs: number): void {
+    if (this.#ticks.push({ partition, atMs }) > 1) return;
+    // Partitions that are due together ask together.
+    queueMicrotask(() => {
+      this.#post({ kind: 'ticks', ticks: this.#ticks });
+      this.#ticks = [];
+    });
+  }
+
+  async #drain(): Promise<void> {
+    clearInterval(this.#statsTimer);
+    await this.#loop.drain();
+    this.#postStats();
+    await this.#options.log.close();
+    this.#post({ kind: 'drained' });
+    this.#options.port.close();
+  }
+
+  #postStats(): void {
+    this.#post({ kind: 'stats', stats: this.#stats() });
+  }
+
+  #stats(): PartitionStats {
+    const nowMs = Date.now();
+    const stats = {
+      counters: { ...this.#options.counters },
+      recordsProcessed: -this.#replayedRecords,
+      openWindows: 0,
+      lagMs: 0,
+      outputsWaiting: 0,
+      timerDelay: this.#loop.timerDelay.toCounts(),
+      busyMs: this.#loop.busyMs,
+      checkpointBytes: 0,
+      oldestCheckpointAtMs: Infinity,
+    };
+    for (const runner of this.#loop.runners) {
+      stats.recordsProcessed += runner.core.recordsProcessed;
+      stats.openWindows += runner.openWindows;
+      stats.outputsWaiting += runner.lanes.waiting;
+      stats.checkpointBytes += runner.checkpointBytes;
+      stats.oldestCheckpointAtMs = Math.min(stats.oldestCheckpointAtMs, runner.checkpointedAtMs);
+      if (!runner.isCaughtUp) stats.lagMs = Math.max(stats.lagMs, nowMs - runner.timeMs);
+    }
+    return stats;
+  }
+
+  #warn(partition: number, error: unknown): void {
+    this.#post({ kind: 'warning', partition, error: threadError(error) });
+  }
+
+  #fail(error: unknown): void {
+    this.#post({ kind: 'failed', error: threadError(error) });
+  }
+
+  #post(message: FromPartitionWorker): void {
+    this.#options.port.postMessage(message);
+  }
+}
+
+export function threadError(error: unknown): ThreadError {
+  if (error instanceof LapseError) {
+    return { code: error.code, message: error.message, domain: error.domain };
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+  return { code: 'ERR_INTERNAL', message: stack, domain: 'internal' };
+}
+
+export function errorOfThread({ code, message, domain }: ThreadError): LapseError {
+  return new LapseError(code, message, { domain });
+}

@@ -1,0 +1,43 @@
+import type { HistogramCounts } from '../histogram.ts';
+
+/** What the main thread says to a worker. */
+export type ToWorker = { readonly kind: 'drain' };
+
+/** An error as it crosses a thread. */
+export interface ThreadError {
+  readonly code: string;
+  readonly message: string;
+  readonly domain: 'user' | 'external' | 'internal';
+}
+
+/** What a worker with partitions says to the main thread. */
+export type FromPartitionWorker =
+  | { readonly kind: 'ready'; readonly replayedRecords: number }
+  | { readonly kind: 'ticks'; readonly ticks: readonly TickRequest[] }
+  | { readonly kind: 'stats'; readonly stats: PartitionStats }
+  | { readonly kind: 'warning'; readonly partition: number; readonly error: ThreadError }
+  | { readonly kind: 'failed'; readonly error: ThreadError }
+  | { readonly kind: 'drained' };
+
+export interface TickRequest {
+  readonly partition: number;
+  /** Unix ms. */
+  readonly atMs: number;
+}
+
+/** A thread's partitions, counted since it started. */
+export interface PartitionStats {
+  /** Counters of the pipeline, by name. */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Records of this run: what was replayed at the start is left out. */
+  readonly recordsProcessed: number;
+  readonly openWindows: number;
+  /** Largest distance of partition time to now among partitions with something unread, ms. */
+  readonly lagMs: number;
+  readonly outputsWaiting: number;
+  readonly timerDelay: HistogramCounts;
+  readonly busyMs: number;
+  readonly checkpointBytes: number;
+  /** Of the partition whose checkpoint is oldest, Unix ms; 0 before the first. */
+  readonly oldestCheckpointAtMs: number;
+}
