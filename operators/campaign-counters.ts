@@ -1,0 +1,30 @@
+/** What the operators of a thread have done since it started; plain numbers, read by /metrics. */
+export interface CampaignCounters {
+  events: number;
+  duplicates: number;
+  historyOnly: number;
+  qualifications: number;
+  windowsOpened: number;
+  windowsCancelled: number;
+  windowsFired: number;
+  /** A 26th window of a user and campaign, or properties too large to keep. */
+  windowsRefused: number;
+  /** Their campaign was removed. */
+  windowsDropped: number;
+  profilesRefused: number;
+}
+
+export function campaignCounters(): CampaignCounters {
+  return {
+    events: 0,
+    duplicates: 0,
+    historyOnly: 0,
+    qualifications: 0,
+    windowsOpened: 0,
+    windowsCancelled: 0,
+    windowsFired: 0,
+    windowsRefused: 0,
+    windowsDropped: 0,
+    profilesRefused: 0,
+  };
+}

@@ -1,0 +1,248 @@
+import type { EnvelopeReader } from '../engine/envelope-reader.ts';
+import { LapseError } from '../engine/errors.ts';
+import { mix32 } from '../engine/hash.ts';
+import type { Pipeline, PipelineFactory, PipelineHost } from '../engine/partition/pipeline.ts';
+import { RecordFlag, RecordKind } from '../engine/records.ts';
+import { emptyKey, type Key, rehash } from '../engine/state/key.ts';
+import type { CampaignCounters } from './campaign-counters.ts';
+import type { Campaign, Definitions } from './definitions.ts';
+import { encodeDeliveries } from './delivery/codec.ts';
+import type { Delivery } from './delivery/delivery.ts';
+import { qualificationIds } from './qualification-id.ts';
+import { renderProfile } from './render/variables.ts';
+import { EventView } from './rules/event-view.ts';
+import { deadlineOf, Inaction } from './rules/inaction.ts';
+import { KeptProperties } from './rules/kept-properties.ts';
+import { type FrozenRuleBook, type Route, RuleBook, type RuleNode } from './rules/rule-book.ts';
+
+/** What a control record may say. */
+export type Control =
+  | {
+      readonly type: 'definitions';
+      readonly definitions: Definitions;
+      /**
+       * When it was said, Unix ms, if that is later than the record: one that waits behind a
+       * backlog of events does not count them. @default the time of the record
+       */
+      readonly publishedAtMs?: number;
+    }
+  | { readonly type: 'publish'; readonly campaign: string };
+
+/** One user has met one campaign once. */
+export interface Qualification {
+  readonly atMs: number;
+  readonly campaignId: string;
+  readonly userId: string;
+  readonly window: string;
+}
+
+export interface CampaignPipelineOptions {
+  readonly counters: CampaignCounters;
+  /** Told of every qualification, before its delivery is handed over. */
+  readonly onQualified?: (qualification: Qualification) => void;
+}
+
+const NO_PROFILE: Record<string, unknown> = {};
+const decoder = new TextDecoder();
+
+/** The operators of Lapse in one partition: profiles, rules, gates, rendering. */
+export function campaignPipeline(options: CampaignPipelineOptions): PipelineFactory {
+  return (host) => new CampaignPipeline(host, options);
+}
+
+class CampaignPipeline implements Pipeline {
+  readonly #host: PipelineHost;
+  readonly #counters: CampaignCounters;
+  readonly #onQualified: ((qualification: Qualification) => void) | undefined;
+  readonly #book: RuleBook;
+  readonly #event = new EventView();
+  readonly #kept: KeptProperties;
+  readonly #inaction: Inaction;
+  readonly #key = emptyKey();
+  #routes: (Route | undefined)[] = [];
+  #routesOf = -1;
+
+  constructor(host: PipelineHost, options: CampaignPipelineOptions) {
+    this.#host = host;
+    this.#counters = options.counters;
+    this.#onQualified = options.onQualified;
+    this.#book = new RuleBook((rule) => host.state.recentCancels.forgetRule(rule));
+    this.#kept = new KeptProperties(host.state);
+    this.#inaction = new Inaction(host.state, this.#kept);
+  }
+
+  onEvent(envelope: EnvelopeReader, i: number): void {
+    this.#counters.events++;
+    if (envelope.serial !== this.#routesOf) this.#readRoutes(envelope);
+    const route = this.#routes[envelope.name[i]!];
+    const isIdentify = envelope.kind[i] === RecordKind.identify;
+    // Nobody asks about this event: it is neither unpacked nor remembered.
+    if (route === undefined && !isIdentify) return;
+    const { state } = this.#host;
+    const event = this.#event;
+    event.moveTo(envelope, i, state.timeMs);
+    const { key } = event;
+    const lo = mix32(key.hashLo ^ event.eventIdLo);
+    const hi = mix32(Math.imul(key.hashHi, 0x9e3779b1) ^ event.eventIdHi);
+    if (!state.dedupe.isNew(lo, hi, state.timeMs)) {
+      this.#counters.duplicates++;
+      return;
+    }
+    if (isIdentify) this.#identify();
+    if (route !== undefined) this.#route(route, envelope, i);
+  }
+
+  onWindowDue(slot: number, dueAtMs: number): void {
+    const { windows } = this.#host.state;
+    const node = this.#book.nodeOf(windows.ruleOf(slot));
+    const campaign = this.#book.campaignOf(node.campaignId);
+    if (campaign !== undefined && !node.isDropped) {
+      windows.keyOf(slot, this.#key);
+      this.#qualify(campaign, this.#key, dueAtMs, {
+        lo: windows.eventIdLoOf(slot),
+        hi: windows.eventIdHiOf(slot),
+        properties: this.#kept.propertiesOf(slot),
+      });
+      this.#counters.windowsFired++;
+    } else this.#counters.windowsDropped++;
+    windows.release(slot);
+    if (this.#book.closed(node, 1)) this.#routesOf = -1;
+  }
+
+  onControl(control: unknown, atMs: number): void {
+    const change = control as Control;
+    if (change.type === 'definitions') {
+      this.#book.apply(change.definitions, Math.max(atMs, change.publishedAtMs ?? atMs));
+    } else this.#book.publish(change.campaign, atMs);
+    this.#event.timezone = this.#book.definitions.settings.timezone;
+    this.#routesOf = -1;
+  }
+
+  dueAtMs(rule: number, anchorAtMs: number, extendedMs: number): number {
+    const { rule: inaction } = this.#book.nodeOf(rule);
+    if (inaction.kind !== 'inaction') {
+      throw new LapseError('ERR_RULE_KIND', `Rule ${rule} opens no windows.`);
+    }
+    return deadlineOf(inaction, anchorAtMs, extendedMs) + inaction.graceMs;
+  }
+
+  compareRules(a: number, b: number): number {
+    return this.#book.compare(a, b);
+  }
+
+  encodeOutputs(outputs: readonly unknown[]): Uint8Array {
+    return encodeDeliveries(outputs as readonly Delivery[]);
+  }
+
+  freeze(): FrozenRuleBook {
+    return this.#book.freeze();
+  }
+
+  restore(frozen: unknown): void {
+    this.#book.restore(frozen as FrozenRuleBook);
+    this.#event.timezone = this.#book.definitions.settings.timezone;
+    this.#routesOf = -1;
+  }
+
+  #readRoutes(envelope: EnvelopeReader): void {
+    this.#routes = envelope.names.map((name) => this.#book.routeOf(name));
+    this.#routesOf = envelope.serial;
+  }
+
+  #identify(): void {
+    const { key, properties, eventAtMs } = this.#event;
+    try {
+      this.#host.state.profiles.merge(key, properties, eventAtMs);
+    } catch (error) {
+      if (!(error instanceof LapseError && error.domain === 'user')) throw error;
+      this.#counters.profilesRefused++;
+    }
+  }
+
+  #route(route: Route, envelope: EnvelopeReader, i: number): void {
+    const event = this.#event;
+    const { flags } = envelope;
+    // An event that is both cancels first and then opens.
+    for (const { node, predicate } of route.cancels) {
+      if (predicate !== undefined && !predicate.holds(event, event.serial)) continue;
+      if (node.rule.kind !== 'inaction') continue;
+      const closed = this.#inaction.cancel(node, node.rule, event);
+      this.#counters.windowsCancelled += closed;
+      if (this.#book.closed(node, closed)) this.#routesOf = -1;
+    }
+    if ((flags[i]! & RecordFlag.historyOnly) !== 0) {
+      this.#counters.historyOnly++;
+      return;
+    }
+    for (const { node, predicate } of route.opens) {
+      if (event.eventAtMs < node.publishedAtMs) continue;
+      if (predicate !== undefined && !predicate.holds(event, event.serial)) continue;
+      this.#open(node, envelope, i);
+    }
+    for (const { node, predicate } of route.actions) {
+      if (event.eventAtMs < node.publishedAtMs) continue;
+      if (predicate !== undefined && !predicate.holds(event, event.serial)) continue;
+      const campaign = this.#book.campaignOf(node.campaignId);
+      if (campaign === undefined) continue;
+      this.#qualify(campaign, event.key, event.nowMs, {
+        lo: event.eventIdLo,
+        hi: event.eventIdHi,
+        properties: event.properties,
+      });
+    }
+  }
+
+  #open(node: RuleNode, envelope: EnvelopeReader, i: number): void {
+    if (node.rule.kind !== 'inaction') return;
+    const kept = this.#kept.keep(envelope, i);
+    if (kept === undefined) {
+      this.#counters.windowsRefused++;
+      return;
+    }
+    const opening = this.#inaction.open(node, node.rule, this.#event, kept);
+    if (opening === 'opened') this.#counters.windowsOpened++;
+    else if (opening === 'refused') this.#counters.windowsRefused++;
+  }
+
+  #qualify(
+    campaign: Campaign,
+    key: Key,
+    atMs: number,
+    occurrence: { lo: number; hi: number; properties: Record<string, unknown> },
+  ): void {
+    const userId = decoder.decode(key.bytes.subarray(key.start, key.start + key.length));
+    const ids = qualificationIds(
+      campaign.id,
+      userId,
+      key.isAnonymous,
+      occurrence.lo,
+      occurrence.hi,
+    );
+    this.#counters.qualifications++;
+    this.#onQualified?.({ atMs, campaignId: campaign.id, userId, window: ids.window });
+    const delivery: Delivery = {
+      id: ids.delivery,
+      campaignId: campaign.id,
+      userId,
+      qualifiedAtMs: atMs,
+      dueAtMs: atMs,
+      expiresAtMs: atMs + campaign.ttlMs,
+      body: renderProfile(campaign.content, {
+        userId,
+        isAnonymous: key.isAnonymous,
+        profile: this.#profileOf(campaign, key),
+        event: occurrence.properties,
+      }),
+    };
+    this.#host.emit(campaign.webhook, delivery);
+  }
+
+  #profileOf(campaign: Campaign, key: Key): Record<string, unknown> {
+    for (const field of campaign.content.fields) {
+      if (field === 'identity' || field === 'eventProperties') continue;
+      rehash(key);
+      return this.#host.state.profiles.attributesOf(key);
+    }
+    return NO_PROFILE;
+  }
+}

@@ -1,0 +1,66 @@
+import type { Delivery } from './delivery.ts';
+import { corrupt, packVersioned, unpackVersioned } from './packing.ts';
+
+const VERSION = 1;
+const WHAT = 'An envelope of deliveries';
+
+/**
+ * `[campaign ids, base, then one array a field]`; times are relative (qualified to the base, due
+ * to qualified, expiry to due), so that they take 1–5 bytes instead of 9.
+ */
+type Columns = readonly [
+  campaignIds: readonly string[],
+  baseAtMs: number,
+  ids: readonly string[],
+  campaigns: readonly number[],
+  userIds: readonly string[],
+  qualified: readonly number[],
+  due: readonly number[],
+  expires: readonly number[],
+  bodies: readonly string[],
+];
+const COLUMN_COUNT = 9;
+
+/** One envelope for `out.<webhook>`, in the order given. The caller owns the bytes. */
+export function encodeDeliveries(deliveries: readonly Delivery[]): Uint8Array {
+  const campaigns = new Map<string, number>();
+  for (const { campaignId } of deliveries) {
+    if (!campaigns.has(campaignId)) campaigns.set(campaignId, campaigns.size);
+  }
+  const baseAtMs = deliveries[0]?.qualifiedAtMs ?? 0;
+  const columns: Columns = [
+    [...campaigns.keys()],
+    baseAtMs,
+    deliveries.map((delivery) => delivery.id),
+    deliveries.map((delivery) => campaigns.get(delivery.campaignId)!),
+    deliveries.map((delivery) => delivery.userId),
+    deliveries.map((delivery) => delivery.qualifiedAtMs - baseAtMs),
+    deliveries.map((delivery) => delivery.dueAtMs - delivery.qualifiedAtMs),
+    deliveries.map((delivery) => delivery.expiresAtMs - delivery.dueAtMs),
+    deliveries.map((delivery) => delivery.body),
+  ];
+  return packVersioned(VERSION, columns);
+}
+
+/** @throws LapseError `ERR_ENVELOPE_VERSION`, `ERR_ENVELOPE_CORRUPT` */
+export function decodeDeliveries(bytes: Uint8Array): Delivery[] {
+  const columns = unpackVersioned(VERSION, WHAT, bytes);
+  if (!Array.isArray(columns) || columns.length !== COLUMN_COUNT) {
+    throw corrupt(WHAT, `its columns are not ${COLUMN_COUNT}`);
+  }
+  const [campaignIds, baseAtMs, ids, campaigns, userIds, qualified, due, expires, bodies] =
+    columns as unknown as Columns;
+  return ids.map((id, i) => {
+    const qualifiedAtMs = baseAtMs + qualified[i]!;
+    const dueAtMs = qualifiedAtMs + due[i]!;
+    return {
+      id,
+      campaignId: campaignIds[campaigns[i]!]!,
+      userId: userIds[i]!,
+      qualifiedAtMs,
+      dueAtMs,
+      expiresAtMs: dueAtMs + expires[i]!,
+      body: bodies[i]!,
+    };
+  });
+}

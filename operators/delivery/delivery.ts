@@ -1,0 +1,26 @@
+/**
+ * What the partitions' owners write into the lane of a webhook (`out.<webhook>`) and what the
+ * sender writes of it (`done.<webhook>`).
+ */
+
+/** The message owed for one qualification. */
+export interface Delivery {
+  /** `msg_…`, derived from campaign, user, window and occurrence. */
+  readonly id: string;
+  readonly campaignId: string;
+  readonly userId: string;
+  /** When the rule was met, Unix ms: the deadline, or the event's receipt. */
+  readonly qualifiedAtMs: number;
+  /** When gates let it go; `ttl` counts from here. */
+  readonly dueAtMs: number;
+  /** No attempt starts after this. */
+  readonly expiresAtMs: number;
+  /** This user's element of `profiles`, rendered JSON. */
+  readonly body: string;
+}
+
+/** Names a delivery within its lane: the envelope's offset and the place in it. */
+export interface DeliveryPosition {
+  readonly offset: number;
+  readonly index: number;
+}

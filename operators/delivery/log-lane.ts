@@ -1,0 +1,93 @@
+import type {
+  LaneChanges,
+  LaneOutcome,
+  SenderAttempt,
+  SenderLane,
+} from '../../engine/sender/sender-lane.ts';
+import type { TransportResult } from '../../engine/sender/transport.ts';
+import { decodeDeliveries } from './codec.ts';
+import { decodeRecords, decodeSnapshot, encodeRecords, encodeSnapshot } from './done-codec.ts';
+import { Lane, type LaneDefinitions, type LaneOptions } from './lane.ts';
+import type { LaneRecord } from './lane-records.ts';
+
+/** A `Lane` as the runner wants it: in and out are bytes of the log. */
+export class LogLane implements SenderLane<LaneDefinitions> {
+  readonly #lane: Lane;
+
+  constructor(options: LaneOptions) {
+    this.#lane = new Lane(options);
+  }
+
+  get room(): number {
+    return this.#lane.room;
+  }
+
+  get pendingCount(): number {
+    return this.#lane.pendingCount;
+  }
+
+  get base(): number {
+    return this.#lane.base;
+  }
+
+  update(definitions: LaneDefinitions, nowMs: number): void {
+    this.#lane.update(definitions, nowMs);
+  }
+
+  offer(offset: number, bytes: Uint8Array, nowMs: number): void {
+    this.#lane.offer(offset, decodeDeliveries(bytes), nowMs);
+  }
+
+  poll(nowMs: number): SenderAttempt | undefined {
+    return this.#lane.poll(nowMs);
+  }
+
+  onResult(attempt: SenderAttempt, result: TransportResult, nowMs: number): void {
+    this.#lane.onResult(attempt, result, nowMs);
+  }
+
+  nextWakeAtMs(nowMs: number): number | undefined {
+    return this.#lane.nextWakeAtMs(nowMs);
+  }
+
+  takeChanges(): LaneChanges | undefined {
+    const records = this.#lane.takeRecords();
+    if (records.length === 0) return undefined;
+    const outcomes = records.flatMap(outcomesOf);
+    return { bytes: encodeRecords(records), count: records.length, outcomes };
+  }
+
+  changesDurable(): void {
+    this.#lane.onDurable();
+  }
+
+  snapshot(isClean: boolean): Uint8Array {
+    return encodeSnapshot(this.#lane.snapshot(isClean));
+  }
+
+  restore(snapshot: Uint8Array): void {
+    this.#lane.restore(decodeSnapshot(snapshot));
+  }
+
+  replay(bytes: Uint8Array): void {
+    for (const record of decodeRecords(bytes)) this.#lane.replay(record);
+  }
+
+  recovered(tail: number, nowMs: number): void {
+    this.#lane.recovered(tail, nowMs);
+  }
+}
+
+/** The final words that a record holds; none unless it is a settled one. */
+export function outcomesOf(record: LaneRecord): LaneOutcome[] {
+  if (record.kind !== 'settled') return [];
+  const { campaignId, outcome, reason, atMs } = record;
+  return record.members.map(({ id, userId }) => ({
+    deliveryId: id,
+    campaignId,
+    userId,
+    outcome,
+    ...(outcome === 'failed' ? { reason } : {}),
+    atMs,
+  }));
+}

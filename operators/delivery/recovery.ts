@@ -1,0 +1,122 @@
+import type { Batch, Entry } from './batch.ts';
+import type { Delivery, DeliveryPosition } from './delivery.ts';
+import type { LaneRecord, LaneSnapshot } from './lane-records.ts';
+import { UNRECORDED_MAX } from './outbox.ts';
+
+/**
+ * What an earlier run left: its batches, as its records tell them, until their members have been
+ * read from the log again; and which deliveries it may have sent without a record.
+ */
+export class Recovery {
+  readonly #batches = new Map<string, Batch>();
+  readonly #byPosition = new Map<string, Batch>();
+  /** Deliveries met so far that may have been sent by themselves, by campaign. */
+  readonly #alone = new Map<string, number>();
+  #isClean = true;
+  /** Until when a receiver asked the lane to wait. */
+  holdUntilMs = 0;
+  /** Up to this offset an earlier run may have sent deliveries by themselves, unrecorded. */
+  aloneUpTo = 0;
+
+  /** Batches with members still to be read. */
+  get size(): number {
+    return this.#batches.size;
+  }
+
+  batches(): IterableIterator<Batch> {
+    return this.#batches.values();
+  }
+
+  restore(snapshot: LaneSnapshot): void {
+    for (const { webhookId, attempts, retryAtMs, members } of snapshot.batches) {
+      const batch = this.#add(webhookId, members);
+      batch.attempts = attempts;
+      batch.retryAtMs = retryAtMs;
+    }
+    this.holdUntilMs = snapshot.holdUntilMs;
+    this.aloneUpTo = snapshot.aloneUpTo;
+    this.#isClean = snapshot.isClean;
+  }
+
+  replay(record: LaneRecord): void {
+    this.#isClean = false;
+    if (record.kind === 'settled') this.#remove(record.webhookId);
+    else if (record.kind === 'formed') this.#add(record.webhookId, record.members);
+    else {
+      const batch = this.#add(record.webhookId, record.members);
+      batch.attempts = record.attempt;
+      batch.retryAtMs = record.retryAtMs;
+      this.holdUntilMs = Math.max(this.holdUntilMs, record.holdUntilMs);
+    }
+  }
+
+  /**
+   * All records are read.
+   * @param tail the last offset of `out` that the earlier run may have seen
+   * @returns false when it ended in a crash
+   */
+  finish(tail: number): boolean {
+    if (!this.#isClean) this.aloneUpTo = tail;
+    return this.#isClean;
+  }
+
+  /**
+   * Whether a delivery in no recorded batch may have been sent by itself; asked once for each, in
+   * order of position. Not for expired ones: they cannot have been sent while a later one was not.
+   */
+  isAlone({ offset }: DeliveryPosition, { campaignId }: Delivery): boolean {
+    if (offset > this.aloneUpTo) return false;
+    const before = this.#alone.get(campaignId) ?? 0;
+    this.#alone.set(campaignId, before + 1);
+    return before < UNRECORDED_MAX;
+  }
+
+  /** The batch that a delivery belonged to, or undefined. */
+  batchAt(position: DeliveryPosition): Batch | undefined {
+    return this.#byPosition.get(keyOf(position));
+  }
+
+  /** Puts a delivery back into its batch; true when that was the last one missing. */
+  join(batch: Batch, entry: Entry): boolean {
+    const place = batch.positions.findIndex(
+      ({ offset, index }) => offset === entry.offset && index === entry.index,
+    );
+    batch.members[place] = entry;
+    entry.batch = batch;
+    batch.expiresAtMs = Math.min(batch.expiresAtMs, entry.delivery.expiresAtMs);
+    this.#byPosition.delete(keyOf(entry));
+    // `Object.keys` skips the places that are still empty.
+    if (Object.keys(batch.members).length < batch.positions.length) return false;
+    this.#batches.delete(batch.webhookId);
+    return true;
+  }
+
+  #add(webhookId: string, positions: readonly DeliveryPosition[]): Batch {
+    const known = this.#batches.get(webhookId);
+    if (known !== undefined) return known;
+    const batch: Batch = {
+      webhookId,
+      positions,
+      members: [],
+      state: 'recovering',
+      attempts: 0,
+      retryAtMs: 0,
+      expiresAtMs: Number.POSITIVE_INFINITY,
+      isUnrecorded: false,
+    };
+    this.#batches.set(webhookId, batch);
+    for (const position of positions) this.#byPosition.set(keyOf(position), batch);
+    return batch;
+  }
+
+  #remove(webhookId: string): void {
+    const batch = this.#batches.get(webhookId);
+    if (batch === undefined) return;
+    this.#batches.delete(webhookId);
+    for (const position of batch.positions) this.#byPosition.delete(keyOf(position));
+  }
+}
+
+function keyOf({ offset, index }: DeliveryPosition): string {
+  return `${offset}:${index}`;
+}

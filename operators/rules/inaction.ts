@@ -1,0 +1,155 @@
+import { fnv1a32OfText } from '../../engine/hash.ts';
+import type { PartitionState } from '../../engine/partition/partition-state.ts';
+import type { Key } from '../../engine/state/key.ts';
+import type { KeptBytes } from '../../engine/state/window-table.ts';
+import type { InactionRule } from '../definitions.ts';
+import { type PropertyReader, propertyReader } from '../filters/property.ts';
+import type { KeptProperties } from './kept-properties.ts';
+import type { RuleNode } from './rule-book.ts';
+
+/** At most so many open windows a user and campaign. */
+export const OPEN_WINDOWS_MAX = 25;
+/** After so many restarts a window is left to run out. */
+export const RESTARTS_MAX = 100;
+
+/** The event at hand, as the rules see it. */
+export interface EventAtHand {
+  readonly key: Key;
+  readonly eventAtMs: number;
+  readonly eventIdLo: number;
+  readonly eventIdHi: number;
+  /** Decoded when first asked for. */
+  readonly properties: Record<string, unknown>;
+}
+
+/** What became of a `did`. */
+export type Opening = 'opened' | 'restarted' | 'kept' | 'cancelled' | 'refused' | 'unmatched';
+
+/** When a window ends, grace apart: from the newest `did`, but not beyond the longest extension. */
+export function deadlineOf(rule: InactionRule, anchorAtMs: number, extendedMs: number): number {
+  return Math.min(anchorAtMs + rule.withinMs, anchorAtMs - extendedMs + rule.maxExtendMs);
+}
+
+/**
+ * X and then not Y within T, for one user and rule (SPEC 2.1): a `did` opens a window, a
+ * `without` after it closes it, and what is left at its end qualifies.
+ */
+export class Inaction {
+  readonly #state: PartitionState;
+  readonly #kept: KeptProperties;
+  readonly #readers = new Map<string, PropertyReader>();
+  restartsCapped = 0;
+
+  constructor(state: PartitionState, kept: KeptProperties) {
+    this.#state = state;
+    this.#kept = kept;
+  }
+
+  /** A `without` has come. @returns how many windows it closed; the caller counts them off */
+  cancel(node: RuleNode, rule: InactionRule, event: EventAtHand): number {
+    const text = rule.match && this.#textOf(event.properties, rule.match.without);
+    if (rule.match !== undefined && text === undefined) return 0;
+    const match = hashOf(text);
+    const { windows, recentCancels } = this.#state;
+    let closed = 0;
+    const count = windows.find(event.key, node.number);
+    for (let i = 0; i < count; i++) {
+      const slot = windows.found[i]!;
+      const anchorAtMs = windows.anchorAtMs(slot);
+      if (event.eventAtMs <= anchorAtMs) continue;
+      if (event.eventAtMs > deadlineOf(rule, anchorAtMs, windows.extendedMs(slot))) continue;
+      if (!this.#isTied(slot, rule, match, text)) continue;
+      windows.cancel(slot);
+      closed++;
+    }
+    // Its `did` may still be on the way.
+    recentCancels.add(
+      event.key.hashLo,
+      event.key.hashHi,
+      node.number,
+      match,
+      event.eventAtMs,
+      this.#state.timeMs,
+    );
+    return closed;
+  }
+
+  /** A `did` has come. */
+  open(node: RuleNode, rule: InactionRule, event: EventAtHand, kept: KeptBytes): Opening {
+    const text = rule.match && this.#textOf(event.properties, rule.match.did);
+    if (rule.match !== undefined && text === undefined) return 'unmatched';
+    const match = hashOf(text);
+    const { windows, recentCancels, timeMs } = this.#state;
+    const { key, eventAtMs } = event;
+    const overtaken = recentCancels.has(
+      key.hashLo,
+      key.hashHi,
+      node.number,
+      match,
+      eventAtMs,
+      eventAtMs + rule.withinMs,
+      timeMs,
+    );
+    if (overtaken) return 'cancelled';
+    const count = windows.find(key, node.number);
+    if (rule.onRepeat !== 'parallel') {
+      for (let i = 0; i < count; i++) {
+        const slot = windows.found[i]!;
+        const endsAtMs = deadlineOf(rule, windows.anchorAtMs(slot), windows.extendedMs(slot));
+        // One that has run out and only waits for its grace is not prolonged any more.
+        if (eventAtMs > endsAtMs || !this.#isTied(slot, rule, match, text)) continue;
+        return this.#repeat(slot, rule, event, kept);
+      }
+    }
+    if (count >= OPEN_WINDOWS_MAX) return 'refused';
+    windows.open(
+      key,
+      node.number,
+      {
+        anchorAtMs: eventAtMs,
+        eventIdLo: event.eventIdLo,
+        eventIdHi: event.eventIdHi,
+        match,
+        nowMs: timeMs,
+      },
+      kept,
+    );
+    node.openWindows++;
+    return 'opened';
+  }
+
+  #repeat(slot: number, rule: InactionRule, event: EventAtHand, kept: KeptBytes): Opening {
+    const { windows, timeMs } = this.#state;
+    // The window runs from the newest: one that comes late and is older changes nothing.
+    if (rule.onRepeat === 'keepFirst' || event.eventAtMs < windows.anchorAtMs(slot)) return 'kept';
+    if (windows.restartsOf(slot) >= RESTARTS_MAX) {
+      this.restartsCapped++;
+      return 'kept';
+    }
+    windows.restart(slot, event.key, event.eventAtMs, kept, timeMs);
+    return 'restarted';
+  }
+
+  /** Equal hashes are confirmed on the value itself, for a wrong tie would cancel a window. */
+  #isTied(slot: number, rule: InactionRule, match: number, text: string | undefined): boolean {
+    if (rule.match === undefined) return true;
+    if (!this.#state.windows.mayMatch(slot, match)) return false;
+    return this.#textOf(this.#kept.propertiesOf(slot), rule.match.did) === text;
+  }
+
+  /** A match value as text; numbers and strings stay apart. Undefined without one. */
+  #textOf(properties: Record<string, unknown>, path: string): string | undefined {
+    let read = this.#readers.get(path);
+    if (read === undefined) {
+      read = propertyReader(path);
+      this.#readers.set(path, read);
+    }
+    const value = read(properties);
+    return value === undefined ? undefined : JSON.stringify(value);
+  }
+}
+
+/** 0 is kept for rules without `match`. */
+function hashOf(text: string | undefined): number {
+  return text === undefined ? 0 : fnv1a32OfText(text) || 1;
+}

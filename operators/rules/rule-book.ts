@@ -1,0 +1,236 @@
+import { LapseError } from '../../engine/errors.ts';
+import { normalizeEventName } from '../../engine/records.ts';
+import type { Campaign, Definitions, EventMatch, Rule } from '../definitions.ts';
+import { compileFilter } from '../filters/compile.ts';
+import { filterKey } from '../filters/filter-key.ts';
+import { Predicate } from './predicate.ts';
+
+/** One version of a campaign's rule. Open windows hold its number, so it outlives an edit. */
+export interface RuleNode {
+  readonly number: number;
+  readonly campaignId: string;
+  readonly rule: Rule;
+  /** Events before this do not open or trigger (E16). Unix ms. */
+  readonly publishedAtMs: number;
+  /** A newer version has taken over: opens nothing more, but its windows run out. */
+  isRetired: boolean;
+  /** Its campaign was removed or made a draft: its windows send nothing, even if it comes back. */
+  isDropped: boolean;
+  openWindows: number;
+}
+
+/** An edge from an event name to a rule. */
+export interface RuleEdge {
+  readonly node: RuleNode;
+  /** Absent: every event of that name. */
+  readonly predicate: Predicate | undefined;
+}
+
+/** What an event of one name may do, each list in order of campaign and rule. */
+export interface Route {
+  readonly cancels: RuleEdge[];
+  readonly opens: RuleEdge[];
+  readonly actions: RuleEdge[];
+}
+
+interface FrozenRule {
+  readonly number: number;
+  readonly campaignId: string;
+  readonly rule: Rule;
+  readonly publishedAtMs: number;
+  readonly isRetired: boolean;
+  readonly isDropped: boolean;
+  readonly openWindows: number;
+}
+
+export interface FrozenRuleBook {
+  readonly definitions: Definitions;
+  readonly rules: readonly FrozenRule[];
+}
+
+const RULES_MAX = 65_535;
+const NO_DEFINITIONS: Definitions = {
+  settings: { timezone: 'UTC' },
+  webhooks: [],
+  campaigns: [],
+};
+
+/**
+ * The campaigns as they stand at a point of the log, compiled to one graph: event name → shared
+ * predicates → rules. Equal filters are one predicate, evaluated once an event; an event that no
+ * campaign names meets nothing at all.
+ */
+export class RuleBook {
+  definitions: Definitions = NO_DEFINITIONS;
+  readonly #nodes: (RuleNode | undefined)[] = [];
+  readonly #campaigns = new Map<string, Campaign>();
+  #routes = new Map<string, Route>();
+  readonly #onNumberReused: (number: number) => void;
+
+  /** @param onNumberReused told when a number is about to stand for another rule */
+  constructor(onNumberReused: (number: number) => void = () => undefined) {
+    this.#onNumberReused = onNumberReused;
+  }
+
+  /** What events of a name (as it came) may do; undefined when no campaign asks. */
+  routeOf(name: string): Route | undefined {
+    return this.#routes.get(normalizeEventName(name));
+  }
+
+  nodeOf(number: number): RuleNode {
+    const node = this.#nodes[number];
+    if (node === undefined) throw new LapseError('ERR_RULE_UNKNOWN', `No rule ${number} is known.`);
+    return node;
+  }
+
+  /** The campaign as it is defined now, undefined when it was removed. */
+  campaignOf(id: string): Campaign | undefined {
+    return this.#campaigns.get(id);
+  }
+
+  get openWindows(): number {
+    return this.#nodes.reduce((sum, node) => sum + (node?.openWindows ?? 0), 0);
+  }
+
+  /**
+   * Takes new definitions. A campaign whose rule is unchanged goes on as it was; a changed one
+   * is published anew and its open windows run out by the version that opened them.
+   * @param atMs partition time of the change
+   */
+  apply(definitions: Definitions, atMs: number): void {
+    this.definitions = definitions;
+    this.#campaigns.clear();
+    for (const campaign of definitions.campaigns) this.#campaigns.set(campaign.id, campaign);
+    const current = new Set<RuleNode>();
+    for (const campaign of definitions.campaigns) {
+      if (campaign.state !== 'running') continue;
+      current.add(this.#currentNode(campaign) ?? this.#addNode(campaign, atMs));
+    }
+    for (const node of this.#nodes) {
+      if (node === undefined || current.has(node)) continue;
+      node.isRetired = true;
+      if (this.#campaigns.get(node.campaignId)?.state !== 'running') node.isDropped = true;
+    }
+    this.#compile();
+  }
+
+  /** Starts a draft. @returns false when there is no such campaign */
+  publish(campaignId: string, atMs: number): boolean {
+    if (!this.#campaigns.has(campaignId)) return false;
+    const campaigns = this.definitions.campaigns.map((campaign) =>
+      campaign.id === campaignId ? { ...campaign, state: 'running' as const } : campaign,
+    );
+    this.apply({ ...this.definitions, campaigns }, atMs);
+    return true;
+  }
+
+  /**
+   * Windows of a rule were closed. A retired one without any asks for no event from now on, as
+   * after a restore.
+   * @returns true when routes have changed
+   */
+  closed(node: RuleNode, windows: number): boolean {
+    node.openWindows -= windows;
+    if (windows === 0 || !node.isRetired || node.openWindows > 0) return false;
+    this.#compile();
+    return true;
+  }
+
+  compare(a: number, b: number): number {
+    return compareNodes(this.nodeOf(a), this.nodeOf(b));
+  }
+
+  freeze(): FrozenRuleBook {
+    const rules = this.#nodes.filter((node) => node !== undefined).map((node) => ({ ...node }));
+    return { definitions: this.definitions, rules };
+  }
+
+  restore(frozen: FrozenRuleBook): void {
+    this.definitions = frozen.definitions;
+    this.#nodes.length = 0;
+    for (const rule of frozen.rules) this.#nodes[rule.number] = { ...rule };
+    this.#campaigns.clear();
+    for (const campaign of frozen.definitions.campaigns) {
+      this.#campaigns.set(campaign.id, campaign);
+    }
+    this.#compile();
+  }
+
+  #currentNode(campaign: Campaign): RuleNode | undefined {
+    const text = JSON.stringify(campaign.rule);
+    return this.#nodes.find(
+      (node) =>
+        node !== undefined &&
+        !node.isRetired &&
+        node.campaignId === campaign.id &&
+        JSON.stringify(node.rule) === text,
+    );
+  }
+
+  #addNode(campaign: Campaign, atMs: number): RuleNode {
+    // A number is used again once no window holds it.
+    let number = this.#nodes.findIndex(
+      (node) => node?.isRetired === true && node.openWindows === 0,
+    );
+    if (number === -1) number = this.#nodes.length;
+    else this.#onNumberReused(number);
+    if (number >= RULES_MAX) {
+      throw new LapseError(
+        'ERR_RULES_MAX',
+        `At most ${RULES_MAX} versions of rules may be in use, with open windows included.`,
+        { domain: 'user' },
+      );
+    }
+    const node: RuleNode = {
+      number,
+      campaignId: campaign.id,
+      rule: campaign.rule,
+      publishedAtMs: atMs,
+      isRetired: false,
+      isDropped: false,
+      openWindows: 0,
+    };
+    this.#nodes[number] = node;
+    return node;
+  }
+
+  #compile(): void {
+    const routes = new Map<string, Route>();
+    const predicates = new Map<string, Predicate>();
+    const edge = (node: RuleNode, { where }: EventMatch): RuleEdge => {
+      if (where === undefined) return { node, predicate: undefined };
+      const key = filterKey(where);
+      let predicate = predicates.get(key);
+      if (predicate === undefined) {
+        predicate = new Predicate(compileFilter(where));
+        predicates.set(key, predicate);
+      }
+      return { node, predicate };
+    };
+    const routeFor = (match: EventMatch): Route => {
+      const name = normalizeEventName(match.event);
+      let route = routes.get(name);
+      if (route === undefined) {
+        route = { cancels: [], opens: [], actions: [] };
+        routes.set(name, route);
+      }
+      return route;
+    };
+    const nodes = this.#nodes.filter((node) => node !== undefined).sort(compareNodes);
+    for (const node of nodes) {
+      if (node.isRetired && node.openWindows === 0) continue;
+      if (node.isDropped) continue;
+      const { rule } = node;
+      if (rule.kind === 'inaction') {
+        for (const without of rule.without) routeFor(without).cancels.push(edge(node, without));
+        if (!node.isRetired) routeFor(rule.did).opens.push(edge(node, rule.did));
+      } else if (!node.isRetired) routeFor(rule.on).actions.push(edge(node, rule.on));
+    }
+    this.#routes = routes;
+  }
+}
+
+function compareNodes(a: RuleNode, b: RuleNode): number {
+  if (a.campaignId !== b.campaignId) return a.campaignId < b.campaignId ? -1 : 1;
+  return a.number - b.number;
+}
