@@ -1,0 +1,19 @@
+import type { EventContext } from '../../../engine/event-check/check-event.ts';
+import type { EventLimits } from '../../../engine/event-check/event-limits.ts';
+
+/**
+ * For the events of a file: `index` is the number of the line. The same line has the same id each
+ * time that the file is read.
+ * @param name of the file, without its folders: where it lies does not change what it says
+ */
+export function lineContext(name: string, limits: EventLimits): EventContext {
+  return {
+    limits,
+    receivedAtMs: 0,
+    byteLength: 0,
+    type: undefined,
+    sentAt: undefined,
+    index: 0,
+    messageIdOf: (lineNumber) => `file:${name}:${lineNumber}`,
+  };
+}

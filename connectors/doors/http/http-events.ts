@@ -1,0 +1,132 @@
+import {
+  checkEvent,
+  type EventContext,
+  emptyEvent,
+} from '../../../engine/event-check/check-event.ts';
+import type { EventLimits } from '../../../engine/event-check/event-limits.ts';
+import { arrayElementSpans, memberValueStart } from '../../../engine/event-check/json-spans.ts';
+import type { Acknowledgement, Intake } from '../../../engine/intake.ts';
+import type { RejectedStore } from '../rejected.ts';
+
+export interface RefusedEvent {
+  /** Position in the batch, 0 for a single event. */
+  readonly index: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The events of one request, in the bytes of its body. */
+export interface RequestEvents {
+  readonly body: Buffer;
+  readonly events: readonly unknown[];
+  /** False for a call of one event, whose body is the event. */
+  readonly isBatch: boolean;
+  /** What the address says that each event is. */
+  readonly type: string | undefined;
+  readonly sentAt: unknown;
+}
+
+/**
+ * Checks the events of requests and adds the good ones to the intake. One serves all requests: it
+ * works through each without a pause, so that its one event object is never shared.
+ */
+export class RequestIntake {
+  readonly #intake: Intake;
+  readonly #rejected: RejectedStore;
+  readonly #event = emptyEvent();
+  readonly #context: EventContext;
+  readonly #limits: EventLimits;
+  #idPrefix = '';
+
+  constructor(intake: Intake, rejected: RejectedStore, limits: EventLimits) {
+    this.#intake = intake;
+    this.#rejected = rejected;
+    this.#limits = limits;
+    this.#context = {
+      limits,
+      receivedAtMs: 0,
+      byteLength: 0,
+      type: undefined,
+      sentAt: undefined,
+      index: 0,
+      messageIdOf: (index) => `${this.#idPrefix}:${index}`,
+    };
+  }
+
+  /**
+   * @param requestId unique; names the events that bring no messageId
+   * @returns the refused ones in order of their index
+   * @throws LapseError what the intake was closed with
+   */
+  take(
+    request: RequestEvents,
+    receivedAtMs: number,
+    requestId: string,
+    acknowledgement: Acknowledgement,
+  ): RefusedEvent[] {
+    const { events } = request;
+    const context = this.#context;
+    const refused: RefusedEvent[] = [];
+    const spans = new Spans(request, this.#limits.eventBytesMax);
+    this.#idPrefix = requestId;
+    context.receivedAtMs = receivedAtMs;
+    context.type = request.type;
+    context.sentAt = request.sentAt;
+    const takeOne = (index: number) => {
+      context.index = index;
+      context.byteLength = spans.byteLengthOf(index);
+      const refusal = checkEvent(events[index], context, this.#event);
+      if (refusal === undefined) this.#intake.add(this.#event, receivedAtMs, acknowledgement);
+      else {
+        refused.push({ index, code: refusal.code, message: refusal.message });
+        this.#rejected.add('http', index, refusal, spans.bytesOf(index));
+      }
+    };
+    // What a request says of users holds for its events already (E21). Users' records keep their
+    // order otherwise, and between users there is none.
+    if (!request.isBatch) takeOne(0);
+    else {
+      for (let i = 0; i < events.length; i++) if (isIdentify(events[i])) takeOne(i);
+      for (let i = 0; i < events.length; i++) if (!isIdentify(events[i])) takeOne(i);
+    }
+    return refused.sort((a, b) => a.index - b.index);
+  }
+}
+
+function isIdentify(event: unknown): boolean {
+  return (
+    typeof event === 'object' && event !== null && 'type' in event && event.type === 'identify'
+  );
+}
+
+/** Where each event stands in the body; found only when an event is refused or may be too large. */
+class Spans {
+  readonly #request: RequestEvents;
+  readonly #enough: number;
+  #spans: number[] | undefined;
+
+  constructor(request: RequestEvents, enough: number) {
+    this.#request = request;
+    this.#enough = enough;
+  }
+
+  byteLengthOf(index: number): number {
+    const { body, isBatch } = this.#request;
+    // No event of a body that small can be too large.
+    if (!isBatch || body.length <= this.#enough) return body.length;
+    return this.bytesOf(index).length;
+  }
+
+  bytesOf(index: number): Uint8Array {
+    const { body, isBatch } = this.#request;
+    if (!isBatch) return body;
+    this.#spans ??= spansOfBatch(body);
+    const start = this.#spans[2 * index];
+    return start === undefined ? body : body.subarray(start, this.#spans[2 * index + 1]);
+  }
+}
+
+function spansOfBatch(body: Buffer): number[] {
+  const start = memberValueStart(body, 0, 'batch');
+  return start < 0 ? [] : arrayElementSpans(body, start);
+}

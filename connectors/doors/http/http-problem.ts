@@ -1,0 +1,39 @@
+import type { FastifyReply } from 'fastify';
+
+/** A refusal of a whole request (RFC 9457). `code` is stable. */
+export interface HttpProblem {
+  readonly status: number;
+  readonly code: string;
+  /** A sentence: what was wanted, what came. */
+  readonly detail: string;
+  /** Seconds after which the same request may go through. */
+  readonly retryAfterSeconds?: number;
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad request',
+  413: 'Too large',
+  415: 'Unsupported media type',
+  429: 'Too many requests',
+  503: 'Unavailable',
+};
+
+/** Carries a problem through a place where only throwing is possible. */
+export class HttpProblemError extends Error {
+  readonly problem: HttpProblem;
+
+  constructor(problem: HttpProblem) {
+    super(problem.detail);
+    this.name = 'HttpProblemError';
+    this.problem = problem;
+  }
+}
+
+export function sendProblem(reply: FastifyReply, problem: HttpProblem): FastifyReply {
+  const { status, code, detail, retryAfterSeconds } = problem;
+  if (retryAfterSeconds !== undefined) void reply.header('retry-after', String(retryAfterSeconds));
+  return reply
+    .code(status)
+    .type('application/problem+json')
+    .send({ type: 'about:blank', title: TITLES[status] ?? 'Error', status, code, detail });
+}
