@@ -1,0 +1,151 @@
+/**
+ * From files to checked definitions: read, fill in the environment, refuse what is not built,
+ * check each file against the schema, then what files say of one another.
+ */
+import { dirname, isAbsolute, join } from 'node:path';
+import type { Campaign, Definitions, Webhook } from '../../operators/definitions.ts';
+import { campaignOf } from './campaign-schema.ts';
+import { crossProblems } from './cross-check.ts';
+import { type Complaint, type Environment, withEnvironment } from './environment.ts';
+import { type FileInput, fileSchema } from './file-schema.ts';
+import { problemsOf } from './issues.ts';
+import { takeNotBuilt } from './not-built.ts';
+import { DefinitionsError, type DefinitionsProblem } from './problem.ts';
+import { type DefinitionFile, readDefinitionFiles } from './read-files.ts';
+import {
+  RUNTIME_PATHS,
+  type RuntimeFileSettings,
+  runtimeSettings,
+  runtimeValueIn,
+} from './runtime-table.ts';
+import { webhookOf } from './webhook-schema.ts';
+
+export interface Configuration {
+  readonly definitions: Definitions;
+  /** For `resolveRuntime`. */
+  readonly runtime: RuntimeFileSettings;
+}
+
+/**
+ * @param paths files and folders; with none the definitions are empty
+ * @throws DefinitionsError with everything that is wrong
+ */
+export function loadConfiguration(paths: readonly string[], env: Environment): Configuration {
+  const problems: DefinitionsProblem[] = [];
+  const files = readDefinitionFiles(paths, problems);
+  return configurationOf(files, env, problems);
+}
+
+/** The definitions alone. @throws DefinitionsError with everything that is wrong */
+export function loadDefinitions(paths: readonly string[], env: Environment): Definitions {
+  return loadConfiguration(paths, env).definitions;
+}
+
+export interface ParseOptions {
+  /** What to call the value in sentences. @default '-' */
+  readonly file?: string;
+  /** @default no variables */
+  readonly env?: Environment;
+}
+
+/**
+ * Definitions of a value that was parsed already; it is not changed.
+ * @throws DefinitionsError with everything that is wrong
+ */
+export function parseDefinitions(value: unknown, options: ParseOptions = {}): Definitions {
+  const files = [{ file: options.file ?? '-', value }];
+  return configurationOf(files, options.env ?? {}, []).definitions;
+}
+
+interface CheckedFile {
+  readonly file: string;
+  readonly input: FileInput;
+}
+
+function configurationOf(
+  files: readonly DefinitionFile[],
+  env: Environment,
+  problems: DefinitionsProblem[],
+): Configuration {
+  const hasAllFiles = problems.length === 0;
+  const copies: DefinitionFile[] = [];
+  const checked: CheckedFile[] = [];
+  for (const { file, value } of files) {
+    const complaints: Complaint[] = [];
+    const copy = withEnvironment(value, env, complaints);
+    for (const complaint of complaints) {
+      problems.push({ file, ...complaint, code: 'ERR_DEFINITIONS' });
+    }
+    copies.push({ file, value: copy });
+    const input = check(copy, file, problems, complaints);
+    if (input !== undefined) checked.push({ file, input });
+  }
+  problems.push(...crossProblems(copies, hasAllFiles));
+  const configuration = merge(checked, problems);
+  if (problems.length > 0) throw new DefinitionsError(problems);
+  return configuration;
+}
+
+function check(
+  value: unknown,
+  file: string,
+  problems: DefinitionsProblem[],
+  complaints: readonly Complaint[],
+): FileInput | undefined {
+  if (value === null || value === undefined) {
+    const message = `the file must have at least one of ${topLevelKeys().join(', ')}, got an empty file`;
+    problems.push({ file, path: '', message, code: 'ERR_DEFINITIONS' });
+    return undefined;
+  }
+  const notBuilt = takeNotBuilt(value, file);
+  problems.push(...notBuilt);
+  const result = fileSchema.safeParse(value);
+  if (result.success) return result.data;
+  // A value whose variable is missing has been complained about; what it lacks is no news.
+  const known = new Set(complaints.map(({ path }) => path));
+  const found = problemsOf(result.error.issues, value, file, notBuilt);
+  problems.push(...found.filter(({ path }) => !known.has(path)));
+  return undefined;
+}
+
+function topLevelKeys(): string[] {
+  return Object.keys(fileSchema.shape).filter((key) => key !== '$schema');
+}
+
+function merge(files: readonly CheckedFile[], problems: DefinitionsProblem[]): Configuration {
+  const webhooks: Webhook[] = [];
+  const campaigns: Campaign[] = [];
+  const targets = new Map<number, string>();
+  let timezone = 'UTC';
+  for (const { file, input } of files) {
+    timezone = input.settings?.timezone ?? timezone;
+    webhooks.push(...(input.webhooks ?? []).map(webhookOf));
+    for (const [index, one] of (input.campaigns ?? []).entries()) {
+      const campaign = campaignOf(one);
+      const other = targets.get(campaign.targetId);
+      if (other !== undefined && other !== campaign.id) {
+        const path = `campaigns[${index}].targetId`;
+        const message = `${path} must be a number of its own, got ${campaign.targetId}, which "${other}" has`;
+        problems.push({ file, path, message, code: 'ERR_DEFINITIONS' });
+      }
+      targets.set(campaign.targetId, campaign.id);
+      campaigns.push(campaign);
+    }
+  }
+  const definitions = { settings: { timezone }, webhooks, campaigns };
+  return { definitions, runtime: runtimeOf(files) };
+}
+
+function runtimeOf(files: readonly CheckedFile[]): RuntimeFileSettings {
+  const runtime: Record<string, unknown> = {};
+  for (const { file, input } of files) {
+    for (const path of RUNTIME_PATHS) {
+      const value = runtimeValueIn(input, path);
+      if (value === undefined) continue;
+      const isRelative =
+        'isPath' in runtimeSettings[path] && typeof value === 'string' && !isAbsolute(value);
+      runtime[path] = isRelative ? join(dirname(file), value) : value;
+    }
+  }
+  return runtime;
+}

@@ -1,0 +1,77 @@
+/**
+ * Puts values of the environment where a file says `${NAME}`; `$${` stands for a plain `${`. Only
+ * values are looked at, never keys, and what comes out is always a text.
+ */
+import { describeValue, joinPath } from '../../engine/wording.ts';
+import { DEFINITION_DEPTH_MAX } from '../limits.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Complaint {
+  readonly path: string;
+  readonly message: string;
+}
+
+const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{/g;
+
+/**
+ * @param complaints gets a sentence for every variable that is missing and every value that no
+ *   definition can hold
+ * @returns a deep copy
+ */
+export function withEnvironment(
+  value: unknown,
+  environment: Environment,
+  complaints: Complaint[],
+): unknown {
+  return copy(value, '', 0, { environment, complaints });
+}
+
+interface Context {
+  readonly environment: Environment;
+  readonly complaints: Complaint[];
+}
+
+function copy(value: unknown, path: string, depth: number, context: Context): unknown {
+  if (typeof value === 'string') return substitute(value, path, context);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > DEFINITION_DEPTH_MAX) {
+    context.complaints.push({
+      path,
+      message: `${path} must be nested at most ${DEFINITION_DEPTH_MAX} deep, got more`,
+    });
+    return undefined;
+  }
+  if (Array.isArray(value)) {
+    return value.map((child, index) => copy(child, joinPath(path, index), depth + 1, context));
+  }
+  const result: Record<string, unknown> = {};
+  for (const [key, child] of Object.entries(value)) {
+    const childPath = joinPath(path, key);
+    if (key === '__proto__') {
+      const got = describeValue(child);
+      const message = `${childPath} must be under another name, got ${got}`;
+      context.complaints.push({ path: childPath, message });
+    } else result[key] = copy(child, childPath, depth + 1, context);
+  }
+  return result;
+}
+
+function substitute(text: string, path: string, { environment, complaints }: Context): string {
+  if (!text.includes('${')) return text;
+  return text.replace(REFERENCE, (reference, name: string | undefined) => {
+    if (reference === '$${') return '${';
+    if (name === undefined) {
+      const message = `${path} must be written with \${NAME} for a variable and $\${ for a plain \${, got ${describeValue(text)}`;
+      complaints.push({ path, message });
+      return reference;
+    }
+    const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
+    if (value !== undefined) return value;
+    complaints.push({
+      path,
+      message: `${path} must be given the environment variable ${name}, got nothing: it is not set`,
+    });
+    return reference;
+  });
+}

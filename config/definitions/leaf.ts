@@ -1,0 +1,143 @@
+/**
+ * Leaves of the schema: how one value is read and how to say what it must be. The same leaf reads
+ * a value of a file, of a flag and of the environment, and describes itself to editors.
+ */
+import * as z from 'zod';
+import { durationOf, formatDuration } from '../../engine/duration.ts';
+import type { Range } from '../limits.ts';
+
+export interface Leaf<T> {
+  /** Continues "… must be". */
+  readonly wanted: string;
+  /** The value as we use it, or undefined when it is refused. */
+  readonly read: (value: unknown) => T | undefined;
+  /** JSON Schema of what may be written. */
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+/** The zod schema of a leaf; issues carry `must be …`, the value is added where it is known. */
+export function schemaOf<T>(leaf: Leaf<T>) {
+  return z
+    .unknown()
+    .transform((value, context): T => {
+      const result = leaf.read(value);
+      if (result !== undefined) return result;
+      context.issues.push({ code: 'custom', message: `must be ${leaf.wanted}`, input: value });
+      return z.NEVER;
+    })
+    .meta({ ...leaf.json });
+}
+
+/** `${NAME}` stands for a value of any type until the environment is read. */
+const PLACEHOLDER_JSON = { type: 'string', pattern: '\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}' };
+
+/** A whole number; digits in a text count, because `${NAME}` always gives a text. */
+export function integer({ min, max }: Pick<Range, 'min' | 'max'>): Leaf<number> {
+  return {
+    wanted: `a whole number between ${min} and ${max}`,
+    read: (value) => {
+      const isDigits = typeof value === 'string' && /^\d{1,16}$/.test(value);
+      const number = isDigits ? Number(value) : value;
+      const isFit = Number.isSafeInteger(number) && Number(number) >= min && Number(number) <= max;
+      return isFit ? Number(number) : undefined;
+    },
+    json: { anyOf: [{ type: 'integer', minimum: min, maximum: max }, PLACEHOLDER_JSON] },
+  };
+}
+
+/** `10m`; in ms. */
+export function duration({ min, max }: Pick<Range, 'min' | 'max'>): Leaf<number> {
+  return {
+    wanted: `a duration between ${formatDuration(min)} and ${formatDuration(max)}`,
+    read: (value) => {
+      const ms = typeof value === 'string' ? durationOf(value) : Number.NaN;
+      return ms >= min && ms <= max ? ms : undefined;
+    },
+    json: { type: 'string', description: 'A duration like 10s, 5m or 1h30m.' },
+  };
+}
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { B: 1, KB: 1_024, MB: 1_024 * 1_024 };
+
+function bytesOf(value: unknown): number {
+  if (typeof value === 'number') return value;
+  const parts = typeof value === 'string' ? /^(\d{1,12}) ?(B|KB|MB)?$/.exec(value) : null;
+  return parts === null ? Number.NaN : Number(parts[1]) * BYTE_UNITS[parts[2] ?? 'B']!;
+}
+
+function formatBytes(bytes: number): string {
+  if (bytes % BYTE_UNITS.MB! === 0) return `${bytes / BYTE_UNITS.MB!} MB`;
+  return bytes % BYTE_UNITS.KB! === 0 ? `${bytes / BYTE_UNITS.KB!} KB` : `${bytes} B`;
+}
+
+/** `32 KB`, or a number of bytes; 1 KB is 1,024 bytes. */
+export function byteSize({ min, max }: Pick<Range, 'min' | 'max'>): Leaf<number> {
+  return {
+    wanted: `a size between ${formatBytes(min)} and ${formatBytes(max)}, like 32 KB`,
+    read: (value) => {
+      const bytes = bytesOf(value);
+      return Number.isSafeInteger(bytes) && bytes >= min && bytes <= max ? bytes : undefined;
+    },
+    json: { type: ['string', 'integer'], description: 'A size like 32 KB.' },
+  };
+}
+
+export interface TextRules {
+  readonly charsMax: number;
+  readonly pattern?: RegExp;
+}
+
+/** A text that is not empty. */
+export function text(wanted: string, { charsMax, pattern }: TextRules): Leaf<string> {
+  return {
+    wanted,
+    read: (value) => {
+      if (typeof value !== 'string' || value.trim() === '' || value.length > charsMax)
+        return undefined;
+      return pattern === undefined || pattern.test(value) ? value : undefined;
+    },
+    json: { type: 'string', minLength: 1 },
+  };
+}
+
+/** One of some words. */
+export function choice<const T extends string>(...words: readonly T[]): Leaf<T> {
+  return {
+    wanted: words.length === 1 ? words[0]! : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
+    read: (value) => words.find((word) => word === value),
+    json: { enum: words },
+  };
+}
+
+/** What ids of webhooks and campaigns are made of: they stand in subjects and file names. */
+export const idLeaf = text('an id of 1 to 64 letters, digits, - or _', {
+  charsMax: 64,
+  pattern: /^[A-Za-z0-9_-]+$/,
+});
+
+const KNOWN_KEYS = 'known keys:';
+
+/**
+ * A mapping in which unknown keys are errors. The issue carries the known ones, so that a
+ * misspelt one can be put right.
+ */
+export function mapping<Shape extends z.ZodRawShape>(shape: Shape) {
+  const keys = Object.keys(shape).filter((key) => !key.startsWith('$'));
+  const known = `${KNOWN_KEYS}${keys.join(' ')}`;
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? known : undefined),
+  });
+}
+
+/** The keys that `mapping` put into an issue of unknown keys. */
+export function knownKeysOf(message: string): readonly string[] {
+  return message.startsWith(KNOWN_KEYS) ? message.slice(KNOWN_KEYS.length).split(' ') : [];
+}
+
+/** A refinement's complaint about a mapping that must have exactly one of some keys. */
+export function exactlyOneOf<T extends object>(...keys: readonly string[]) {
+  return [
+    (value: T) => Object.values(value).filter((one) => one !== undefined).length === 1,
+    { message: `must be a mapping with exactly one of ${keys.join(', ')}` },
+  ] as const;
+}

@@ -1,0 +1,114 @@
+/** Finds definition files and reads them as YAML, of which JSON is a part. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { messageOf } from '../../engine/errors.ts';
+import { DEFINITION_FILE_BYTES_MAX } from '../limits.ts';
+import type { DefinitionsProblem } from './problem.ts';
+
+export interface DefinitionFile {
+  /** As it was named to us. */
+  readonly file: string;
+  readonly value: unknown;
+}
+
+const ENDINGS = ['.yaml', '.yml', '.json'];
+
+/**
+ * Files stand for themselves, folders for the `*.yaml`, `*.yml` and `*.json` in and below them, in
+ * the order of their names; hidden ones and `*.schema.json` are left out.
+ * @param problems gets a sentence for all that cannot be read
+ */
+export function readDefinitionFiles(
+  paths: readonly string[],
+  problems: DefinitionsProblem[],
+): DefinitionFile[] {
+  const files: DefinitionFile[] = [];
+  const seen = new Set<string>();
+  for (const path of paths.flatMap((one) => expand(one, problems))) {
+    if (seen.has(resolve(path))) continue;
+    seen.add(resolve(path));
+    const text = readText(path, problems);
+    if (text === undefined) continue;
+    const before = problems.length;
+    const value = parseText(text, path, problems);
+    if (problems.length === before) files.push({ file: path, value });
+  }
+  return files;
+}
+
+function problem(file: string, message: string, code: string): DefinitionsProblem {
+  return { file, path: '', message, code };
+}
+
+function unreadable(file: string, error: unknown): DefinitionsProblem {
+  const isMissing = (error as NodeJS.ErrnoException | null)?.code === 'ENOENT';
+  const reason = isMissing ? 'there is no such file or folder' : messageOf(error);
+  const message = `the file must be readable, got an error: ${reason}`;
+  return problem(file, message, 'ERR_DEFINITIONS_FILE');
+}
+
+function expand(path: string, problems: DefinitionsProblem[]): string[] {
+  try {
+    if (!statSync(path).isDirectory()) return [path];
+    const found = filesBelow(path);
+    if (found.length > 0) return found;
+    const message = `the folder must hold files ending in ${ENDINGS.join(', ')}, got none`;
+    problems.push(problem(path, message, 'ERR_DEFINITIONS_FILE'));
+  } catch (error) {
+    problems.push(unreadable(path, error));
+  }
+  return [];
+}
+
+function filesBelow(folder: string): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true });
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.flatMap((entry) => {
+    const { name } = entry;
+    if (name.startsWith('.') || name === 'node_modules') return [];
+    const path = join(folder, name);
+    if (entry.isDirectory()) return filesBelow(path);
+    const isDefinitions =
+      ENDINGS.some((end) => name.endsWith(end)) && !name.endsWith('.schema.json');
+    // A mounted configuration is often a link to the file.
+    return isDefinitions && statSync(path).isFile() ? [path] : [];
+  });
+}
+
+function readText(path: string, problems: DefinitionsProblem[]): string | undefined {
+  try {
+    const bytes = readFileSync(path);
+    if (bytes.length > DEFINITION_FILE_BYTES_MAX) {
+      const message = `the file must be at most ${DEFINITION_FILE_BYTES_MAX} bytes, got ${bytes.length}`;
+      problems.push(problem(path, message, 'ERR_DEFINITIONS_FILE'));
+      return undefined;
+    }
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    problems.push(unreadable(path, error));
+    return undefined;
+  }
+}
+
+/** The value of a YAML or JSON text; what is wrong goes to `problems` with line and column. */
+export function parseText(text: string, file: string, problems: DefinitionsProblem[]): unknown {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  // An unknown tag is only a warning to the parser, but it would change what the value means.
+  // Only the first error counts, for those after it are mostly its echo.
+  for (const { message, pos, code } of [...document.errors, ...document.warnings].slice(0, 1)) {
+    const { line, col } = lineCounter.linePos(pos[0]);
+    const said = code === 'MULTIPLE_DOCS' ? 'a second document begins' : message;
+    const sentence = `the file must be one YAML document, got an error at line ${line}, column ${col}: ${said}`;
+    problems.push(problem(file, sentence, 'ERR_DEFINITIONS_SYNTAX'));
+  }
+  if (document.errors.length > 0) return undefined;
+  try {
+    return document.toJS() as unknown;
+  } catch (error) {
+    const sentence = `the file must be one YAML document, got an error: ${messageOf(error)}`;
+    problems.push(problem(file, sentence, 'ERR_DEFINITIONS_SYNTAX'));
+    return undefined;
+  }
+}

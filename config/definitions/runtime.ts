@@ -1,0 +1,167 @@
+/** Settings of the running engine: flags, then the environment, then the file, then defaults. */
+import { availableParallelism } from 'node:os';
+import { userError } from '../../engine/errors.ts';
+import { describeValue } from '../../engine/wording.ts';
+import { engineLimits, intakeLimits, type Range } from '../limits.ts';
+import type { Environment } from './environment.ts';
+import type { Leaf } from './leaf.ts';
+import {
+  type RuntimeFileSettings,
+  type RuntimePath,
+  runtimeSettings,
+  type Setting,
+  type ValueOf,
+} from './runtime-table.ts';
+
+const { partitions, reorderWindowMs, checkpointIntervalMs } = engineLimits;
+const limits = intakeLimits;
+
+export interface NatsSettings {
+  /** Server URLs, comma-separated. */
+  readonly url: string;
+  /** @default 'events.>' */
+  readonly events: string;
+  /** @default 'LAPSE_EVENTS' */
+  readonly stream: string;
+  /** @default 1 */
+  readonly replicas: number;
+  readonly user?: string;
+  readonly password?: string;
+  readonly token?: string;
+  /** The seed, not a file. */
+  readonly nkey?: string;
+  /** Path of a `.creds` file. */
+  readonly creds?: string;
+  /** Paths of PEM files. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+}
+
+export type IntakeLimits = Readonly<Record<keyof typeof intakeLimits, number>>;
+
+export interface RuntimeSettings {
+  /** Absent: the embedded log. */
+  readonly nats?: NatsSettings;
+  /** @default { host: '127.0.0.1', port: 8080 } */
+  readonly server: { readonly host: string; readonly port: number };
+  /** Folder. @default 'lapse-data' */
+  readonly data: string;
+  readonly engine: {
+    /** @default one less than there are cores, at least 1 */
+    readonly workers: number;
+    readonly partitions: number;
+    readonly reorderWindowMs: number;
+    readonly checkpointIntervalMs: number;
+    /** @default 'disk' */
+    readonly durability: 'disk' | 'process';
+  };
+  readonly limits: IntakeLimits;
+}
+
+function readText(leaf: Leaf<unknown>, written: unknown): unknown {
+  const value = leaf.read(written);
+  if (value !== undefined || typeof written !== 'string') return value;
+  return leaf.read(written.trim());
+}
+
+/**
+ * @param flags by their names on the command line: `nats`, `host`, `port`, `data`; undefined is as
+ *   good as absent
+ * @param env an empty text is as good as absent
+ * @param file of `loadConfiguration`
+ * @throws LapseError ERR_SETTINGS naming the flag or the variable
+ */
+export function resolveRuntime(
+  flags: Readonly<Record<string, unknown>>,
+  env: Environment,
+  file: RuntimeFileSettings,
+): RuntimeSettings {
+  const get = <P extends RuntimePath>(path: P): ValueOf<P> | undefined => {
+    const { leaf, environment, flag, isSecret } = runtimeSettings[path] as Setting<unknown>;
+    const sources: [string, unknown][] = environment.map((name) => [name, env[name] || undefined]);
+    if (flag !== undefined) sources.unshift([`--${flag}`, flags[flag]]);
+    for (const [name, written] of sources) {
+      if (written === undefined) continue;
+      const value = readText(leaf, written);
+      if (value !== undefined) return value as ValueOf<P>;
+      const got = isSecret ? 'something else' : describeValue(written);
+      throw userError('ERR_SETTINGS', `${name} must be ${leaf.wanted}, got ${got}`, { name });
+    }
+    return file[path] as ValueOf<P> | undefined;
+  };
+  const nats = natsOf(get);
+  return {
+    ...(nats === undefined ? {} : { nats }),
+    server: { host: get('server.host') ?? '127.0.0.1', port: get('server.port') ?? 8080 },
+    data: get('data') ?? 'lapse-data',
+    engine: {
+      workers: get('engine.workers') ?? Math.max(1, availableParallelism() - 1),
+      partitions: get('engine.partitions') ?? partitions.default,
+      reorderWindowMs: get('engine.reorderWindow') ?? reorderWindowMs.default,
+      checkpointIntervalMs: get('engine.checkpointInterval') ?? checkpointIntervalMs.default,
+      durability: get('engine.durability') ?? 'disk',
+    },
+    limits: intakeLimitsOf(get),
+  };
+}
+
+type Get = <P extends RuntimePath>(path: P) => ValueOf<P> | undefined;
+
+function intakeLimitsOf(get: Get): IntakeLimits {
+  const read = (name: keyof typeof intakeLimits) =>
+    get(`limits.${name}`) ?? (limits[name] as Range).default;
+  const result = {
+    eventBytesMax: read('eventBytesMax'),
+    requestBytesMax: read('requestBytesMax'),
+    requestEventsMax: read('requestEventsMax'),
+    propertiesMax: read('propertiesMax'),
+    nameCharsMax: read('nameCharsMax'),
+    depthMax: read('depthMax'),
+  };
+  if (result.eventBytesMax <= result.requestBytesMax) return result;
+  throw userError(
+    'ERR_SETTINGS',
+    `limits.eventBytesMax must be at most limits.requestBytesMax (${result.requestBytesMax}), got ${result.eventBytesMax}`,
+  );
+}
+
+const CREDENTIALS = ['user', 'token', 'nkey', 'creds'] as const;
+
+function natsOf(get: Get): NatsSettings | undefined {
+  const url = get('nats.url');
+  if (url === undefined) return undefined;
+  const optional = <K extends string, T>(key: K, value: T | undefined) =>
+    (value === undefined ? {} : { [key]: value }) as { [P in K]?: T };
+  const kinds = CREDENTIALS.filter((kind) => get(`nats.${kind}`) !== undefined);
+  if (kinds.length > 1) {
+    throw userError(
+      'ERR_SETTINGS',
+      `nats must be given one of user, token, nkey and creds, got ${kinds.join(' and ')}`,
+    );
+  }
+  checkPair(get, 'nats.user', 'nats.password');
+  checkPair(get, 'nats.tls.cert', 'nats.tls.key');
+  const tls = {
+    ...optional('ca', get('nats.tls.ca')),
+    ...optional('cert', get('nats.tls.cert')),
+    ...optional('key', get('nats.tls.key')),
+  };
+  return {
+    url,
+    events: get('nats.events') ?? 'events.>',
+    stream: get('nats.stream') ?? 'LAPSE_EVENTS',
+    replicas: get('nats.replicas') ?? 1,
+    ...optional('user', get('nats.user')),
+    ...optional('password', get('nats.password')),
+    ...optional('token', get('nats.token')),
+    ...optional('nkey', get('nats.nkey')),
+    ...optional('creds', get('nats.creds')),
+    ...optional('tls', Object.keys(tls).length === 0 ? undefined : tls),
+  };
+}
+
+function checkPair(get: Get, one: RuntimePath, other: RuntimePath): void {
+  const hasOne = get(one) !== undefined;
+  if (hasOne === (get(other) !== undefined)) return;
+  const [given, missing] = hasOne ? [one, other] : [other, one];
+  throw userError('ERR_SETTINGS', `${missing} must be given beside ${given}, got nothing`);
+}

@@ -1,0 +1,219 @@
+/** `webhooks:` of a definitions file. */
+import * as z from 'zod';
+import type { Webhook } from '../../operators/definitions.ts';
+import {
+  HEADER_VALUE_CHARS_MAX,
+  HEADERS_MAX,
+  webhookLimits as limits,
+  RETRY_SCHEDULE_MS,
+  RETRY_WAITS_MAX,
+  SECRET_BYTES_MAX,
+  SECRET_BYTES_MIN,
+  URL_CHARS_MAX,
+} from '../limits.ts';
+import {
+  choice,
+  duration,
+  exactlyOneOf,
+  idLeaf,
+  integer,
+  type Leaf,
+  mapping,
+  schemaOf,
+  text,
+} from './leaf.ts';
+
+const CREDENTIAL_CHARS_MAX = 4_096;
+/** No line ends, for these go into headers. */
+const PRINTABLE = /^[^\p{Cc}]*$/u;
+
+const urlLeaf: Leaf<string> = {
+  wanted: 'an http or https URL without user name, password and fragment',
+  read: (value) => {
+    if (typeof value !== 'string' || value.length > URL_CHARS_MAX) return undefined;
+    if (!/^https?:\/\/[^/\s]/i.test(value) || /\s/.test(value) || !URL.canParse(value))
+      return undefined;
+    const url = new URL(value);
+    const isPlain = url.username === '' && url.password === '' && url.hash === '';
+    return isPlain ? value : undefined;
+  },
+  json: { type: 'string', pattern: '^(https?://|\\$\\{)' },
+};
+
+const secretLeaf: Leaf<string> = {
+  wanted: `whsec_ and the base64 of ${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} bytes`,
+  read: (value) => {
+    if (typeof value !== 'string' || !value.startsWith('whsec_')) return undefined;
+    const base64 = value.slice('whsec_'.length);
+    const bytes = Buffer.from(base64, 'base64');
+    // `Buffer` skips what is not base64: only a text that comes back the same was one.
+    if (bytes.toString('base64').replace(/=+$/, '') !== base64.replace(/=+$/, '')) return undefined;
+    const isFit = bytes.length >= SECRET_BYTES_MIN && bytes.length <= SECRET_BYTES_MAX;
+    return isFit ? value : undefined;
+  },
+  json: { type: 'string' },
+};
+
+/** Set by the sender, the HTTP client or the signature: a second one would break the request. */
+const RESERVED_HEADERS = new Set([
+  'connection',
+  'content-length',
+  'content-type',
+  'host',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+  'webhook-id',
+  'webhook-signature',
+  'webhook-timestamp',
+]);
+
+const headerValueLeaf: Leaf<string> = {
+  wanted: `a text of at most ${HEADER_VALUE_CHARS_MAX} Latin-1 characters without line ends`,
+  read: (value) => {
+    if (typeof value !== 'string' || value.length > HEADER_VALUE_CHARS_MAX) return undefined;
+    return /^[\t\x20-\x7e\xa0-\xff]*$/.test(value) ? value : undefined;
+  },
+  json: { type: 'string' },
+};
+
+const headers = z
+  .record(z.string(), schemaOf(headerValueLeaf))
+  .superRefine((value, context) => {
+    const names = Object.keys(value);
+    if (names.length > HEADERS_MAX) {
+      context.addIssue({
+        code: 'custom',
+        message: `must be a mapping of at most ${HEADERS_MAX} headers`,
+      });
+    }
+    const seen = new Set<string>();
+    for (const name of names) {
+      const lower = name.toLowerCase();
+      const wanted = headerNameRefusal(name, lower, seen);
+      seen.add(lower);
+      if (wanted !== undefined) {
+        context.addIssue({ code: 'custom', path: [name], message: `must be ${wanted}` });
+      }
+    }
+  })
+  .default({});
+
+function headerNameRefusal(name: string, lower: string, seen: Set<string>): string | undefined {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return 'under the name of an HTTP header';
+  if (RESERVED_HEADERS.has(lower)) return 'left out (Lapse sets this header itself)';
+  return seen.has(lower) ? 'given once (header names ignore case)' : undefined;
+}
+
+const credential = schemaOf(
+  text('a text without line ends', { charsMax: CREDENTIAL_CHARS_MAX, pattern: PRINTABLE }),
+);
+const userName = schemaOf(
+  text('a text without line ends and colons', { charsMax: 255, pattern: /^[^\p{Cc}:]+$/u }),
+);
+const tokenLeaf: Leaf<string> = {
+  wanted: 'a token of visible characters',
+  read: (value) => {
+    const token =
+      typeof value === 'object' && value !== null && Object.keys(value).join() === 'token'
+        ? (value as { readonly token: unknown }).token
+        : value;
+    const isFit = typeof token === 'string' && token.length <= CREDENTIAL_CHARS_MAX;
+    return isFit && /^[\x21-\x7e]+$/.test(token) ? token : undefined;
+  },
+  json: {
+    anyOf: [
+      { type: 'string' },
+      {
+        type: 'object',
+        properties: { token: { type: 'string' } },
+        required: ['token'],
+        additionalProperties: false,
+      },
+    ],
+  },
+};
+
+const auth = mapping({
+  basic: mapping({ username: userName, password: credential }).optional(),
+  bearer: schemaOf(tokenLeaf).optional(),
+}).refine(...exactlyOneOf('basic', 'bearer'));
+
+const rate = mapping({
+  limit: schemaOf(integer(limits.rateLimit)),
+  per: schemaOf(duration(limits.ratePerMs)),
+  burst: schemaOf(integer(limits.rateBurst)).default(limits.rateBurst.default),
+});
+
+const batch = mapping({
+  max: schemaOf(integer(limits.batchMax)).default(limits.batchMax.default),
+  linger: schemaOf(duration(limits.batchLingerMs)).default(limits.batchLingerMs.default),
+});
+
+const retry = z
+  .array(schemaOf(duration(limits.retryWaitMs)))
+  .refine((waits) => waits.length >= 1 && waits.length <= RETRY_WAITS_MAX, {
+    message: `must be a list of 1 to ${RETRY_WAITS_MAX} durations`,
+  })
+  .default([...RETRY_SCHEDULE_MS]);
+
+const successLeaf: Leaf<'2xx' | '200'> = {
+  wanted: '2xx or 200',
+  read: (value) => (value === '2xx' ? '2xx' : String(value) === '200' ? '200' : undefined),
+  json: { enum: ['2xx', '200', 200] },
+};
+
+export const webhookSchema = mapping({
+  id: schemaOf(idLeaf),
+  url: schemaOf(urlLeaf),
+  method: schemaOf(choice('GET', 'POST', 'PUT', 'PATCH', 'DELETE')).default('POST'),
+  headers,
+  auth: auth.optional(),
+  rate: rate.optional(),
+  maxInFlight: schemaOf(integer(limits.maxInFlight)).default(limits.maxInFlight.default),
+  batch: batch.optional(),
+  timeout: schemaOf(duration(limits.timeoutMs)).default(limits.timeoutMs.default),
+  retry,
+  secret: schemaOf(secretLeaf).optional(),
+  success: schemaOf(successLeaf).default('2xx'),
+}).superRefine((value, context) => {
+  const name = Object.keys(value.headers).find((one) => one.toLowerCase() === 'authorization');
+  if (value.auth === undefined || name === undefined) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['headers', name],
+    message: 'must be left out beside auth, which sets it',
+  });
+});
+
+type WebhookInput = z.output<typeof webhookSchema>;
+
+function authOf({ auth }: WebhookInput): Webhook['auth'] {
+  if (auth?.basic !== undefined) return { kind: 'basic', ...auth.basic };
+  if (auth?.bearer !== undefined) return { kind: 'bearer', token: auth.bearer };
+  return { kind: 'none' };
+}
+
+/** The webhook as the engine knows it. */
+export function webhookOf(input: WebhookInput): Webhook {
+  const { rate: rateInput, secret } = input;
+  return {
+    id: input.id,
+    url: input.url,
+    method: input.method,
+    headers: input.headers,
+    auth: authOf(input),
+    ...(rateInput === undefined
+      ? {}
+      : { rate: { limit: rateInput.limit, perMs: rateInput.per, burst: rateInput.burst } }),
+    maxInFlight: input.maxInFlight,
+    batch: {
+      max: input.batch?.max ?? limits.batchMax.default,
+      lingerMs: input.batch?.linger ?? limits.batchLingerMs.default,
+    },
+    timeoutMs: input.timeout,
+    retryScheduleMs: input.retry,
+    ...(secret === undefined ? {} : { secret }),
+    success: input.success,
+  };
+}

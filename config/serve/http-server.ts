@@ -1,0 +1,97 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Metrics } from '../../connectors/metrics/metrics.ts';
+import { externalError, messageOf, userError } from '../../engine/errors.ts';
+import { LAPSE_VERSION } from '../definitions/version.ts';
+
+export interface Health {
+  /** Sentences that say what is not ready; none when all is. */
+  readonly notReady: () => readonly string[];
+  readonly metrics: Metrics;
+}
+
+/** Time that idle and slow clients get before a closing server hangs up. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+const FRONT_PAGE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Lapse ${LAPSE_VERSION}</title>
+<h1>Lapse ${LAPSE_VERSION}</h1>
+<p>Sends a webhook the moment a user does something, or has not done something for long enough.</p>
+<ul>
+<li><a href="/metrics">/metrics</a>: what it does, for Prometheus</li>
+<li><a href="/healthz">/healthz</a>: whether the process lives</li>
+<li><a href="/readyz">/readyz</a>: whether it takes events</li>
+</ul>
+<p>Events come in by <code>POST /v1/track</code>, <code>/v1/identify</code> and
+<code>/v1/batch</code>, in the form of the Segment spec.</p>
+</html>
+`;
+
+/** The server with a front page, /healthz, /readyz and /metrics; doors add their routes. */
+export function createHttpServer({ notReady, metrics }: Health): FastifyInstance {
+  const server = Fastify({
+    logger: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+  });
+  server.get('/', async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').send(FRONT_PAGE),
+  );
+  server.get('/healthz', async () => ({ status: 'ok', version: LAPSE_VERSION }));
+  server.get('/readyz', async (_request, reply) => {
+    const reasons = notReady();
+    return reply.code(reasons.length === 0 ? 200 : 503).send({
+      status: reasons.length === 0 ? 'ready' : 'not ready',
+      reasons,
+    });
+  });
+  server.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  );
+  server.setNotFoundHandler(async (request, reply) =>
+    reply
+      .code(404)
+      .type('application/problem+json')
+      .send({
+        title: 'Not found',
+        status: 404,
+        code: 'ERR_NOT_FOUND',
+        detail: `There is no ${request.method} ${request.url.split('?')[0]} here.`,
+      }),
+  );
+  return server;
+}
+
+/**
+ * Binds to loopback only: there are no keys in this version, and nothing else may reach it.
+ * @returns the URL
+ * @throws LapseError `ERR_HOST`, `ERR_PORT_IN_USE`, `ERR_LISTEN`
+ */
+export async function listen(
+  server: FastifyInstance,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<string> {
+  if (!LOOPBACK.has(host)) {
+    throw userError(
+      'ERR_HOST',
+      `--host must be a loopback address (127.0.0.1, ::1 or localhost) as long as there are no API keys, got ${host}`,
+    );
+  }
+  try {
+    return await server.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw userError(
+        'ERR_PORT_IN_USE',
+        `--port must be free, ${port} on ${host} is in use; choose another, such as --port ${port + 1}`,
+      );
+    }
+    if (code === 'EACCES') {
+      throw userError('ERR_LISTEN', `--port must be one this user may open, ${port} is not`);
+    }
+    throw externalError('ERR_LISTEN', `Listening on ${host}:${port} failed: ${messageOf(error)}`);
+  }
+}
