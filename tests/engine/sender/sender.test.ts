@@ -1,0 +1,211 @@
+import { expect, test } from 'vitest';
+import { MemoryLog } from '../../../engine/memory-log.ts';
+import { type SenderObserver, silentObserver } from '../../../engine/sender/observer.ts';
+import { Sender } from '../../../engine/sender/sender.ts';
+import type { OutgoingRequest, TransportResult } from '../../../engine/sender/transport.ts';
+import { encodeDeliveries } from '../../../operators/delivery/codec.ts';
+import { decodeRecords } from '../../../operators/delivery/done-codec.ts';
+import type { LaneDefinitions } from '../../../operators/delivery/lane.ts';
+import { LogLane } from '../../../operators/delivery/log-lane.ts';
+import {
+  BASE_MS,
+  campaignsOf,
+  deliveryOf,
+  OK,
+  status,
+  webhookOf,
+} from '../../operators/delivery/lane-bench.ts';
+import { envelopesOf, Life, ScriptedTransport, SimulatedClock } from './crash-bench.ts';
+
+const QUIET_MS = 2;
+const NEVER_MS = 10 ** 9;
+
+interface Answer {
+  readonly afterMs: number;
+  readonly result: TransportResult;
+}
+
+/** A sender on a simulated clock, and what its observer heard. */
+class SenderBench {
+  readonly clock = new SimulatedClock(BASE_MS);
+  readonly log: MemoryLog;
+  readonly heard: string[] = [];
+  readonly requests: OutgoingRequest[] = [];
+  readonly sender: Sender<LaneDefinitions>;
+  isLogAway = false;
+
+  constructor(
+    answer: (request: OutgoingRequest) => Answer = () => ({ afterMs: 0, result: OK }),
+    options: { snapshotEvery?: number; doneRecordsKept?: number; log?: MemoryLog } = {},
+  ) {
+    this.log = options.log ?? new MemoryLog({ partitionCount: 1 });
+    this.sender = new Sender({
+      ...options,
+      log: this.log,
+      clock: this.clock,
+      transport: new ScriptedTransport(new Life(this.clock), (request) => {
+        this.requests.push(request);
+        return answer(request);
+      }),
+      createLane: (_, definitions) => new LogLane({ ...definitions, userAgent: 'Lapse/test' }),
+      observer: this.#observer(),
+    });
+  }
+
+  owe(webhookId: string, ...users: string[]): Promise<unknown> {
+    const deliveries = users.map((user) => deliveryOf(user, { dueAtMs: this.clock.now() }));
+    return this.log.append(`out.${webhookId}`, encodeDeliveries(deliveries));
+  }
+
+  /** Lets a promise that needs the clock come to its end. */
+  async within(ms: number, promise: Promise<unknown>): Promise<void> {
+    await this.clock.runUntil(this.clock.now() + ms);
+    await promise;
+  }
+
+  #observer(): SenderObserver {
+    return {
+      ...silentObserver,
+      attempt: (lane, { attempt }, result) => {
+        const answer = 'error' in result ? result.error : result.status;
+        this.heard.push(`${lane} attempt ${attempt} ${answer}`);
+      },
+      outcome: (lane, { userId, outcome, reason }) => {
+        this.heard.push(`${lane} ${userId} ${reason ?? outcome}`);
+      },
+      triggerLatencyMs: (lane, campaignId, latencyMs) => {
+        this.heard.push(`${lane} ${campaignId} after ${latencyMs} ms`);
+      },
+      laneFailed: (lane, error) => this.heard.push(`${lane} failed ${error.code}`),
+      laneRemoved: (lane, pendingCount) => this.heard.push(`${lane} removed with ${pendingCount}`),
+    };
+  }
+}
+
+function lanesOf(...ids: string[]): ReadonlyMap<string, LaneDefinitions> {
+  const webhooks = ids.map((id) => webhookOf({ id, url: `https://${id}.test/` }));
+  return new Map(webhooks.map((webhook) => [webhook.id, { webhook, campaigns: campaignsOf('c') }]));
+}
+
+test('sender: tells of the attempt, the latency from qualification, and the outcome', async () => {
+  const sentMs = QUIET_MS + 5;
+  const bench = new SenderBench(() => ({
+    afterMs: 20,
+    result: {
+      ...(OK as object),
+      durationMs: 20,
+      firstByteSentAtMs: BASE_MS + sentMs,
+    } as TransportResult,
+  }));
+  await bench.owe('a', 'ann');
+  await bench.sender.update(lanesOf('a'));
+  await bench.clock.runUntil(BASE_MS + 100);
+  expect(bench.heard).toEqual(['a attempt 1 200', `a c after ${sentMs} ms`, 'a ann delivered']);
+});
+
+test('sender: a receiver that hangs delays no other', async () => {
+  const bench = new SenderBench(({ lane }) => ({
+    afterMs: lane === 'dead' ? NEVER_MS : 0,
+    result: OK,
+  }));
+  for (let i = 0; i < 200; i++) await bench.owe('dead', `d${i}`);
+  await bench.owe('well', 'ann');
+  await bench.sender.update(lanesOf('dead', 'well'));
+  await bench.clock.runUntil(BASE_MS + QUIET_MS);
+  expect(bench.heard).toContain('well ann delivered');
+});
+
+test('sender: a lane that cannot be read stops alone, and says so', async () => {
+  const bench = new SenderBench();
+  await bench.log.append('out.bad', new Uint8Array([99]));
+  await bench.owe('good', 'ann');
+  await bench.sender.update(lanesOf('bad', 'good'));
+  await bench.clock.runUntil(BASE_MS + 100);
+  expect(bench.heard.toSorted()).toEqual([
+    'bad failed ERR_ENVELOPE_VERSION',
+    'good ann delivered',
+    'good attempt 1 200',
+  ]);
+});
+
+test('sender: a removed webhook keeps what it is owed, and gets it when it is back', async () => {
+  let isWell = false;
+  const bench = new SenderBench(() => ({ afterMs: 0, result: isWell ? OK : status(500) }));
+  await bench.sender.update(lanesOf('a'));
+  await bench.owe('a', 'ann');
+  await bench.clock.runUntil(BASE_MS + 100);
+  await bench.within(100, bench.sender.update(lanesOf()));
+  expect(bench.heard).toEqual(['a attempt 1 500', 'a removed with 1']);
+  expect(bench.sender.pendingCounts()).toEqual(new Map());
+  isWell = true;
+  await bench.sender.update(lanesOf('a'));
+  await bench.clock.runUntil(BASE_MS + 10_000);
+  expect(bench.heard.slice(2)).toEqual(['a attempt 2 200', 'a ann delivered']);
+});
+
+test('sender: new definitions reach the lane', async () => {
+  const bench = new SenderBench();
+  await bench.sender.update(lanesOf('a'));
+  const webhook = webhookOf({ id: 'a', url: 'https://moved.test/' });
+  await bench.sender.update(new Map([['a', { webhook, campaigns: campaignsOf('c') }]]));
+  await bench.owe('a', 'ann');
+  await bench.clock.runUntil(BASE_MS + 100);
+  expect(bench.requests.map(({ url }) => url)).toEqual(['https://moved.test/']);
+});
+
+test('sender: a drain waits for what is in flight, starts nothing, and remembers it', async () => {
+  const bench = new SenderBench(() => ({ afterMs: 400, result: OK }));
+  await bench.sender.update(lanesOf('a'));
+  await bench.owe('a', 'ann');
+  await bench.clock.runUntil(BASE_MS + 100);
+  const drained = bench.sender.drain();
+  await bench.owe('a', 'bob');
+  await bench.within(1_000, drained);
+  expect(bench.heard).toEqual(['a attempt 1 200', 'a ann delivered']);
+
+  const next = new SenderBench(undefined, { log: bench.log });
+  await next.sender.update(lanesOf('a'));
+  await next.clock.runUntil(BASE_MS + 100);
+  expect(next.heard).toEqual(['a attempt 1 200', 'a bob delivered']);
+});
+
+test('sender: forgets deliveries and old records after a snapshot, never the snapshot', async () => {
+  const kept = 30;
+  const bench = new SenderBench(undefined, { snapshotEvery: 10, doneRecordsKept: kept });
+  await bench.sender.update(lanesOf('a'));
+  for (let i = 0; i < 200; i++) {
+    await bench.owe('a', `u${i}`);
+    await bench.clock.runUntil(bench.clock.now() + 10);
+  }
+  await bench.within(100, bench.sender.drain());
+  expect(envelopesOf(bench.log, 'out.a')).toEqual([]);
+  expect(envelopesOf(bench.log, 'snap.a')).toHaveLength(1);
+  const records = envelopesOf(bench.log, 'done.a').flatMap((bytes) => decodeRecords(bytes));
+  expect(records.length).toBeGreaterThanOrEqual(kept);
+  expect(records.length).toBeLessThanOrEqual(kept + 10);
+});
+
+test('sender: leaves in the log what it has no room for', async () => {
+  const bench = new SenderBench(() => ({ afterMs: NEVER_MS, result: OK }));
+  const { log } = bench;
+  let polled = 0;
+  const read = log.read.bind(log);
+  log.read = (topic, after, onReadable) => {
+    const reader = read(topic, after, onReadable);
+    const poll = reader.poll.bind(reader);
+    reader.poll = () => {
+      const envelope = poll();
+      if (topic === 'out.a' && envelope !== undefined) polled++;
+      return envelope;
+    };
+    return reader;
+  };
+  const envelopes = 300;
+  for (let i = 0; i < envelopes; i++) {
+    await bench.owe('a', ...Array.from({ length: 100 }, (_, n) => `u${i}-${n}`));
+  }
+  await bench.sender.update(lanesOf('a'));
+  await bench.clock.runUntil(BASE_MS + 1_000);
+  // The default room is 20,000 deliveries.
+  expect(polled).toBe(200);
+});

@@ -1,0 +1,171 @@
+/** `lapse serve` as a process of its own, built, for tests that kill it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { until } from './until.ts';
+
+const LAPSE = fileURLToPath(new URL('../../bin/lapse.mjs', import.meta.url));
+
+export interface ServeOptions {
+  /** Path of the definitions file. */
+  readonly config: string;
+  readonly data: string;
+  /** The same for every process that takes the place of one before, so that clients find it. */
+  readonly port: number;
+  /** Absent: the embedded log. */
+  readonly nats?: string;
+}
+
+/** One line of its log. */
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly code?: string;
+  readonly url?: string;
+  readonly where?: string;
+}
+
+const LEVEL_WARN = 40;
+
+export class ServeProcess {
+  readonly url: string;
+  readonly lines: LogLine[] = [];
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<void>;
+  #rest = '';
+  #raw = '';
+
+  constructor(options: ServeOptions) {
+    const { config, data, port, nats } = options;
+    this.url = `http://127.0.0.1:${port}`;
+    const args = ['serve', '--config', config, '--data', data, '--port', String(port)];
+    if (nats !== undefined) args.push('--nats', nats);
+    const { NATS_URL: _url, ...environment } = process.env;
+    this.#child = spawn(process.execPath, [LAPSE, ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...environment, LAPSE_LOG_LEVEL: 'info' },
+    });
+    this.#exited = once(this.#child, 'close').then(() => undefined);
+    this.#child.stderr?.on('data', (chunk: Buffer) => this.#read(chunk.toString()));
+  }
+
+  /** Undefined while it runs, and when a signal ended it. */
+  get exitCode(): number | undefined {
+    return this.#child.exitCode ?? undefined;
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** It has said that it takes events. */
+  get isReady(): boolean {
+    return this.lines.some(({ url }) => url !== undefined);
+  }
+
+  /** Warnings and errors; not what is said at start of a server that could be better. */
+  get warnings(): LogLine[] {
+    return this.lines.filter(({ level, code }) => level >= LEVEL_WARN && code !== undefined);
+  }
+
+  /** Everything that it wrote to stderr. */
+  get output(): string {
+    return this.#raw;
+  }
+
+  /** Resolves once it takes events. @throws Error when it ended before */
+  async ready(timeoutMs = 30_000): Promise<this> {
+    await until(
+      'serve takes events',
+      () => {
+        if (this.hasEnded) throw new Error(`serve ended at start:\n${this.#raw}`);
+        return this.isReady;
+      },
+      { timeoutMs, describe: () => this.#raw },
+    );
+    return this;
+  }
+
+  line(code: string): LogLine | undefined {
+    return this.lines.find((line) => line.code === code);
+  }
+
+  /** Ends it as a crash does. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** Asks it to end. @returns the exit code */
+  async stop(timeoutMs = 20_000): Promise<number | undefined> {
+    this.#child.kill('SIGTERM');
+    return await this.ended(timeoutMs);
+  }
+
+  async ended(timeoutMs = 20_000): Promise<number | undefined> {
+    await until('serve ends', () => this.hasEnded, { timeoutMs, describe: () => this.#raw });
+    await this.#exited;
+    return this.exitCode;
+  }
+
+  async readyz(): Promise<{ status: number; reasons: readonly string[] } | undefined> {
+    try {
+      const response = await fetch(`${this.url}/readyz`);
+      const { reasons } = (await response.json()) as { reasons: readonly string[] };
+      return { status: response.status, reasons };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The sum over all labels of a metric; 0 when it has no samples. */
+  async metric(name: string): Promise<number> {
+    const text = await this.#metrics();
+    const samples = text.split('\n').filter((line) => /^[a-z_]+/.exec(line)?.[0] === name);
+    return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  async #metrics(): Promise<string> {
+    const ask = async () => (await fetch(`${this.url}/metrics`)).text();
+    try {
+      return await ask();
+    } catch {
+      // A kept-alive connection may have been closed just then; a new one tells.
+      return await ask().catch((error: unknown) => {
+        const state = this.hasEnded ? `ended with ${this.exitCode}` : 'runs';
+        throw new Error(`/metrics must answer, serve ${state}:\n${this.#raw}`, { cause: error });
+      });
+    }
+  }
+
+  #read(text: string): void {
+    this.#raw += text;
+    const parts = (this.#rest + text).split('\n');
+    this.#rest = parts.pop()!;
+    for (const part of parts) {
+      if (part.startsWith('{')) this.lines.push(JSON.parse(part) as LogLine);
+    }
+  }
+}
+
+/** Below the ports that systems hand out for outgoing connections: nothing takes it in a restart. */
+const PORTS_FROM = 20_000;
+const PORTS_COUNT = 12_000;
+
+/** A loopback port that is free now and is nobody's while the process that had it is down. */
+export async function stablePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = PORTS_FROM + Math.floor(Math.random() * PORTS_COUNT);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no free port was found');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+}
