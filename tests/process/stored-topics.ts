@@ -2,24 +2,18 @@
  * What stands in the log of a process that runs or was killed, read from outside, and everything
  * ever seen there: Lapse trims what it has checkpointed, and the oracle wants the whole input.
  */
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import {
   DeliverPolicy,
   type JetStreamManager,
   type JsMsg,
   jetstream,
   jetstreamManager,
+  type StreamInfo,
 } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { type Database, open, type RootDatabase } from 'lmdb';
-import {
-  ENVELOPE_KEY_BYTES,
-  envelopeKey,
-  STORED,
-  type TopicRecord,
-} from '../../connectors/logs/embedded/lmdb-schema.ts';
+import { connect, type NatsConnection, TimeoutError } from '@nats-io/transport-node';
 import { EnvelopeReader } from '../../engine/envelope-reader.ts';
 import { until } from '../support/until.ts';
 
@@ -34,14 +28,22 @@ export interface StoredTopics {
   close(): Promise<void>;
 }
 
-class MissingEnvelope extends Error {}
-const READ_TRIES_MAX = 200;
-const READ_AGAIN_MS = 5;
+/** What the reading process answers of a topic. */
+interface TopicRead {
+  readonly name: string;
+  readonly tail: number;
+  readonly trimmedUpTo: number;
+  /** Those behind the later of what was seen and what is trimmed. */
+  readonly envelopes: readonly Uint8Array[];
+}
 
-/** Of an embedded log, by the files; they may be in use. */
+const READER = fileURLToPath(new URL('read-embedded-log.mjs', import.meta.url));
+
+/** Of an embedded log, by its files, read by another process; they may be in use. */
 export class EmbeddedTopics implements StoredTopics {
   readonly #directory: string;
   readonly #seen = new Map<string, { envelopes: Uint8Array[]; upTo: number }>();
+  #reader: ChildProcess | undefined;
 
   /** @param directory the log's folder */
   constructor(directory: string) {
@@ -61,92 +63,50 @@ export class EmbeddedTopics implements StoredTopics {
   }
 
   async collect(): Promise<void> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#readAll();
-      } catch (error) {
-        // A hole, a page or an envelope that is really spoilt stays so.
-        if (tries >= READ_TRIES_MAX) throw error;
-        await new Promise((resolve) => setTimeout(resolve, READ_AGAIN_MS));
-      }
-    }
+    for (const read of await this.#ask()) this.#take(read);
   }
 
-  /**
-   * Reads a copy: opening the very files from a second process would take part in their locks.
-   * A copy that commits fell into may not be whole; it is taken again.
-   */
-  async #readAll(): Promise<void> {
-    const copy = await mkdtemp(join(tmpdir(), 'lapse-log-copy-'));
-    try {
-      await copyFile(join(this.#directory, 'data.mdb'), join(copy, 'data.mdb'));
-      const root = open<unknown, string>({ path: copy, readOnly: true, maxDbs: 4 });
-      try {
-        this.#read(root);
-      } finally {
-        await root.close();
-      }
-    } finally {
-      await rm(copy, { recursive: true, force: true });
-    }
+  async close(): Promise<void> {
+    if (this.#reader?.exitCode !== null) return;
+    const exited = once(this.#reader, 'exit');
+    this.#reader.kill();
+    await exited;
   }
 
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  #read(root: RootDatabase<unknown, string>): void {
-    const topics = root.openDB<TopicRecord, string>({ name: 'topics', encoding: 'json' });
-    const envelopes = root.openDB<Buffer, Buffer>({
-      name: 'envelopes',
-      encoding: 'binary',
-      keyEncoding: 'binary',
+  async #ask(): Promise<readonly TopicRead[]> {
+    this.#reader ??= fork(READER, { serialization: 'advanced' });
+    const reader = this.#reader;
+    const upTo = Object.fromEntries([...this.#seen].map(([name, seen]) => [name, seen.upTo]));
+    const answered = once(reader, 'message');
+    const exited = once(reader, 'exit').then(([code, signal]) => {
+      throw new Error(`the process that reads the log ended with ${code ?? signal}`);
     });
-    // One snapshot for all, or a trim between two reads would look like a hole.
-    const transaction = root.useReadTransaction();
-    try {
-      for (const { key: name, value } of topics.getRange({ transaction })) {
-        this.#readTopic(name, value, (offset) => valueAt(envelopes, value.id, offset, transaction));
-      }
-    } finally {
-      transaction.done();
-    }
+    // One that ends after it has answered is nobody's business.
+    exited.catch(() => undefined);
+    reader.send({ directory: this.#directory, upTo });
+    const [answer] = (await Promise.race([answered, exited])) as [
+      { topics: readonly TopicRead[] } | { error: string },
+    ];
+    if ('error' in answer) throw new Error(answer.error);
+    return answer.topics;
   }
 
-  #readTopic(name: string, record: TopicRecord, envelopeAt: (offset: number) => Buffer): void {
+  #take({ name, tail, trimmedUpTo, envelopes }: TopicRead): void {
     let seen = this.#seen.get(name);
     if (seen === undefined) {
       seen = { envelopes: [], upTo: 0 };
       this.#seen.set(name, seen);
     }
-    if (record.trimmedUpTo > seen.upTo && name.startsWith('in.')) {
-      throw new Error(`${name} was trimmed up to ${record.trimmedUpTo}, seen was ${seen.upTo}`);
+    if (trimmedUpTo > seen.upTo && name.startsWith('in.')) {
+      throw new Error(`${name} was trimmed up to ${trimmedUpTo}, seen was ${seen.upTo}`);
     }
-    seen.upTo = Math.max(seen.upTo, record.trimmedUpTo);
-    while (seen.upTo < record.tail) {
-      const bytes = new Uint8Array(envelopeAt(seen.upTo + 1).subarray(STORED.bytes));
+    for (const bytes of envelopes) {
       // Throws at a checksum that is wrong.
       if (name.startsWith('in.')) new EnvelopeReader().load(bytes);
       seen.envelopes.push(bytes);
-      seen.upTo++;
     }
+    seen.upTo = Math.max(tail, trimmedUpTo);
   }
-}
-
-type Transaction = ReturnType<RootDatabase['useReadTransaction']>;
-
-function valueAt(
-  envelopes: Database<Buffer, Buffer>,
-  topicId: number,
-  offset: number,
-  transaction: Transaction,
-): Buffer {
-  const key = envelopeKey(Buffer.alloc(ENVELOPE_KEY_BYTES), topicId, offset);
-  const value = envelopes.get(key, { transaction });
-  if (value === undefined) {
-    throw new MissingEnvelope(`offset ${offset} of topic ${topicId} must be there, it is missing`);
-  }
-  return value;
 }
 
 const COPY = 'TEST_COPY';
@@ -199,7 +159,7 @@ export class JetStreamTopics implements StoredTopics {
 
   async collect(): Promise<void> {
     for (const stream of STREAMS) {
-      const { state } = await this.#manager.streams.info(stream);
+      const { state } = await this.#info(stream);
       // What is trimmed later has been copied before; the last of a stream is never trimmed.
       await until(`${stream} is read`, async () => {
         if ((this.#upTo.get(stream) ?? 0) >= state.last_seq) return true;
@@ -213,8 +173,18 @@ export class JetStreamTopics implements StoredTopics {
     await this.#connection.close();
   }
 
+  /** A server that has just come back may let a request go unanswered: it is asked again. */
+  #info(stream: string): Promise<StreamInfo> {
+    return until(`${stream} tells how far it reaches`, () =>
+      this.#manager.streams.info(stream).catch((error: unknown) => {
+        if (error instanceof TimeoutError) return undefined;
+        throw error;
+      }),
+    );
+  }
+
   async #readOn(from: string): Promise<void> {
-    const { state } = await this.#manager.streams.info(from);
+    const { state } = await this.#info(from);
     const readTo = this.#readTo.get(from) ?? 0;
     if (state.last_seq <= readTo) return;
     const consumer = await jetstream(this.#connection).consumers.get(from, {
