@@ -34,6 +34,16 @@ export function rehash(key: Key): void {
   key.hashHi = hash.hi;
 }
 
+const encoder = new TextEncoder();
+
+/** The key of a user as the outside names it, in bytes of its own. */
+export function keyOf(id: string, isAnonymous: boolean): Key {
+  const bytes = encoder.encode(id);
+  const key = { bytes, start: 0, length: bytes.length, isAnonymous, hashLo: 0, hashHi: 0 };
+  rehash(key);
+  return key;
+}
+
 /*
  * A key in front of a stored string: (length × 2 + anonymous) as one or two bytes of seven bits,
  * then the id.

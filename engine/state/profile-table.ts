@@ -1,15 +1,8 @@
 import { Packr, Unpackr } from 'msgpackr';
 import { LapseError } from '../errors.ts';
 import { type Arena, BLOB_BYTES_MAX } from './arena.ts';
-import {
-  emptyKey,
-  isStoredKey,
-  type Key,
-  keyPrefixBytes,
-  readKeyPrefix,
-  writeKeyPrefix,
-} from './key.ts';
-import { SlotIndex } from './slot-index.ts';
+import { type Key, keyPrefixBytes } from './key.ts';
+import { type BlobRange, KeyedBlobs, type KeyedBlobsSnapshot } from './keyed-blobs.ts';
 
 /** What is known of a user: attributes, each with the event time at which it was said. */
 export interface Profile {
@@ -20,94 +13,69 @@ export interface Profile {
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false });
-const SLOTS = 4096;
-
-/** A slab: hashes, then references into the arena. */
-interface ProfileSlab {
-  words: Uint32Array;
-  isFrozen: boolean;
-}
-
-export interface ProfileTableSnapshot {
-  readonly slabs: readonly Uint32Array[];
-  readonly slotsUsed: number;
-}
 
 /** The profiles of a partition's users, packed in the arena. */
 export class ProfileTable {
-  readonly #arena: Arena;
-  readonly #index = new SlotIndex((slot) => this.#slabs[slot >>> 12]!.words[slot & 4095]!);
-  #slabs: ProfileSlab[] = [];
-  #slotsUsed = 0;
-  readonly #stored = emptyKey();
+  readonly #blobs: KeyedBlobs;
 
   constructor(arena: Arena) {
-    this.#arena = arena;
+    this.#blobs = new KeyedBlobs(arena);
   }
 
   get count(): number {
-    return this.#index.count;
+    return this.#blobs.count;
   }
 
   /**
    * Sets the attributes that are not older than what is known; null clears one.
    * @param saidAtMs event time, Unix ms
+   * @throws LapseError `ERR_PROFILE_TOO_LARGE`; the profile stays as it was
    */
   merge(key: Key, attributes: Readonly<Record<string, unknown>>, saidAtMs: number): void {
-    const slot = this.#slotOf(key);
-    const profile = slot === -1 ? empty() : this.#read(slot);
-    for (const name of Object.keys(attributes)) {
-      if ((profile.saidAtMs[name] ?? -Infinity) > saidAtMs) continue;
-      profile.attributes[name] = attributes[name];
-      profile.saidAtMs[name] = saidAtMs;
+    const profile = this.#profileOf(key);
+    for (const name of Object.keys(attributes)) set(profile, name, attributes[name], saidAtMs);
+    this.#write(key, profile);
+  }
+
+  /**
+   * Takes over what is known of the same user under another id: of each attribute the newer
+   * value, of equally old ones the one that stands here.
+   * @throws LapseError `ERR_PROFILE_TOO_LARGE`; the profile stays as it was
+   */
+  join(key: Key, other: Profile): void {
+    const profile = this.#profileOf(key);
+    for (const name of Object.keys(other.attributes)) {
+      const saidAtMs = other.saidAtMs[name]!;
+      if (profile.saidAtMs[name] === saidAtMs) continue;
+      set(profile, name, other.attributes[name], saidAtMs);
     }
-    this.#write(slot, key, profile);
+    this.#write(key, profile);
   }
 
   /** The attributes of a user, without cleared ones; empty for one who is not known. */
   attributesOf(key: Key): Record<string, unknown> {
-    const slot = this.#slotOf(key);
-    if (slot === -1) return empty().attributes;
-    const { attributes } = this.#read(slot);
+    const { attributes } = this.#profileOf(key);
     for (const name of Object.keys(attributes)) {
       if (attributes[name] === null || attributes[name] === undefined) delete attributes[name];
     }
     return attributes;
   }
 
-  #slotOf(key: Key): number {
-    const hash = hashOf(key);
-    let position = this.#index.first(hash);
-    for (;;) {
-      const slot = this.#index.slotAt(position);
-      if (slot === -1) return -1;
-      const words = this.#slabs[slot >>> 12]!.words;
-      if (words[slot & 4095] === hash) {
-        const blob = words[SLOTS + (slot & 4095)]!;
-        if (isStoredKey(this.#arena.chunkOf(blob), this.#arena.startOf(blob), key)) return slot;
-      }
-      position = this.#index.next(position);
-    }
-  }
-
-  #read(slot: number): Profile {
-    const blob = this.#slabs[slot >>> 12]!.words[SLOTS + (slot & 4095)]!;
-    const chunk = this.#arena.chunkOf(blob);
-    const start = this.#arena.startOf(blob);
-    const values = readKeyPrefix(chunk, start, this.#stored);
-    const [names, list, said] = unpackr.unpack(chunk, {
-      start: values,
-      end: start + this.#arena.lengthOf(blob),
-    }) as [string[], unknown[], number | number[]];
-    const profile = empty();
-    names.forEach((name, i) => {
-      profile.attributes[name] = list[i];
-      profile.saidAtMs[name] = typeof said === 'number' ? said : said[i]!;
-    });
+  /** Forgets a user. @returns what was known, undefined when nothing was */
+  take(key: Key): Profile | undefined {
+    const range = this.#blobs.get(key);
+    if (range === undefined) return undefined;
+    const profile = read(range);
+    this.#blobs.remove(key);
     return profile;
   }
 
-  #write(slot: number, key: Key, profile: Profile): void {
+  #profileOf(key: Key): Profile {
+    const range = this.#blobs.get(key);
+    return range === undefined ? empty() : read(range);
+  }
+
+  #write(key: Key, profile: Profile): void {
     const names = Object.keys(profile.attributes);
     const times = names.map((name) => profile.saidAtMs[name]!);
     const said = times.every((time) => time === times[0]) ? (times[0] ?? 0) : times;
@@ -120,50 +88,40 @@ export class ProfileTable {
         { domain: 'user' },
       );
     }
-    const blob = this.#arena.allocate(length);
-    const chunk = this.#arena.writable(blob);
-    chunk.set(packed, writeKeyPrefix(key, chunk, this.#arena.startOf(blob)));
-    if (slot === -1) {
-      const added = this.#slotsUsed++;
-      if (added >>> 12 === this.#slabs.length) {
-        this.#slabs.push({ words: new Uint32Array(2 * SLOTS), isFrozen: false });
-      }
-      const words = this.#writable(added);
-      words[added & 4095] = hashOf(key);
-      words[SLOTS + (added & 4095)] = blob;
-      this.#index.add(added, hashOf(key));
-    } else {
-      const words = this.#writable(slot);
-      this.#arena.free(words[SLOTS + (slot & 4095)]!);
-      words[SLOTS + (slot & 4095)] = blob;
-    }
+    this.#blobs.put(key, packed);
   }
 
-  #writable(slot: number): Uint32Array {
-    const slab = this.#slabs[slot >>> 12]!;
-    if (!slab.isFrozen) return slab.words;
-    const copy = { words: slab.words.slice(), isFrozen: false };
-    this.#slabs[slot >>> 12] = copy;
-    return copy.words;
-  }
-
-  freeze(): ProfileTableSnapshot {
-    for (const slab of this.#slabs) slab.isFrozen = true;
-    return { slabs: this.#slabs.map((slab) => slab.words), slotsUsed: this.#slotsUsed };
+  freeze(): KeyedBlobsSnapshot {
+    return this.#blobs.freeze();
   }
 
   thaw(): void {
-    for (const slab of this.#slabs) slab.isFrozen = false;
+    this.#blobs.thaw();
   }
 
-  restore(snapshot: ProfileTableSnapshot): void {
-    this.#slabs = snapshot.slabs.map((words) => ({ words, isFrozen: false }));
-    this.#slotsUsed = snapshot.slotsUsed;
-    this.#index.reset(this.#slotsUsed);
-    for (let slot = 0; slot < this.#slotsUsed; slot++) {
-      this.#index.add(slot, this.#slabs[slot >>> 12]!.words[slot & 4095]!);
-    }
+  restore(snapshot: KeyedBlobsSnapshot): void {
+    this.#blobs.restore(snapshot);
   }
+}
+
+function set(profile: Profile, name: string, value: unknown, saidAtMs: number): void {
+  if ((profile.saidAtMs[name] ?? -Infinity) > saidAtMs) return;
+  profile.attributes[name] = value;
+  profile.saidAtMs[name] = saidAtMs;
+}
+
+function read({ bytes, start, end }: BlobRange): Profile {
+  const [names, list, said] = unpackr.unpack(bytes, { start, end }) as [
+    string[],
+    unknown[],
+    number | number[],
+  ];
+  const profile = empty();
+  names.forEach((name, i) => {
+    profile.attributes[name] = list[i];
+    profile.saidAtMs[name] = typeof said === 'number' ? said : said[i]!;
+  });
+  return profile;
 }
 
 /** Without a prototype, so that no attribute's name means anything else. */
@@ -172,8 +130,4 @@ function empty(): Profile {
     attributes: Object.create(null) as Record<string, unknown>,
     saidAtMs: Object.create(null) as Record<string, number>,
   };
-}
-
-function hashOf(key: Key): number {
-  return (key.hashHi ^ Math.imul(key.hashLo, 0x9e3779b1)) >>> 0;
 }

@@ -101,6 +101,23 @@ export class RecentCancels {
     return false;
   }
 
+  /** Gives the entries of a user and rule that still cancel, the newest first. */
+  forEach(
+    lo: number,
+    hi: number,
+    rule: number,
+    nowMs: number,
+    each: (match: number, eventAtMs: number) => void,
+  ): void {
+    this.#expire(nowMs);
+    let number = this.#heads[(lo ^ hi ^ rule) & (BUCKETS - 1)]!;
+    for (; number >= this.#oldest; number = this.#before[number % this.#capacity]!) {
+      const at = number % this.#capacity;
+      if (this.#lo[at] !== lo || this.#hi[at] !== hi || this.#rule[at] !== rule) continue;
+      each(this.#match[at]!, this.#eventAt[at]!);
+    }
+  }
+
   /** Forgets a rule's entries: its number is about to stand for another rule. */
   forgetRule(rule: number): void {
     const { entries } = this.freeze();

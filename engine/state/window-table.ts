@@ -22,6 +22,10 @@ export interface OpenedWindow {
   readonly match: number;
   /** Partition time: a window whose end has passed already is due at once. */
   readonly nowMs: number;
+  /** How far the anchor is after the first opener. @default 0 */
+  readonly extendedMs?: number;
+  /** @default 0 */
+  readonly restarts?: number;
 }
 
 /** A range of bytes that a window keeps behind its key. */
@@ -103,21 +107,20 @@ export class WindowTable implements WheelSlots {
     const slab = this.#writable(slot);
     const at = slot & SLAB_MASK;
     const hash = hashOf(key, rule);
+    const extendedMs = window.extendedMs ?? 0;
     slab.hash[at] = hash;
     slab.rule[at] = rule;
-    slab.restarts[at] = 0;
+    slab.restarts[at] = window.restarts ?? 0;
     slab.match[at] = window.match;
     slab.eventIdLo[at] = window.eventIdLo;
     slab.eventIdHi[at] = window.eventIdHi;
     slab.anchorAt[at] = window.anchorAtMs;
-    slab.extendedLo[at] = 0;
-    slab.extendedHi[at] = 0;
+    slab.extendedLo[at] = extendedMs >>> 0;
+    slab.extendedHi[at] = Math.floor(extendedMs / TWO_32);
     slab.blob[at] = this.#store(key, kept);
     this.#index.add(slot, hash);
-    this.wheel.add(
-      slot,
-      Math.max(window.nowMs, this.#deadlines.dueAtMs(rule, window.anchorAtMs, 0)),
-    );
+    const dueAtMs = this.#deadlines.dueAtMs(rule, window.anchorAtMs, extendedMs);
+    this.wheel.add(slot, Math.max(window.nowMs, dueAtMs));
     return slot;
   }
 

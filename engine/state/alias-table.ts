@@ -1,0 +1,80 @@
+import type { Arena } from './arena.ts';
+import { emptyKey, type Key, keyOf, readKeyPrefix, writeKeyPrefix } from './key.ts';
+import { KeyedBlobs, type KeyedBlobsSnapshot } from './keyed-blobs.ts';
+
+/** A user as the outside names it. */
+export interface UserId {
+  readonly id: string;
+  /** The user is known by `anonymousId` only. */
+  readonly isAnonymous: boolean;
+}
+
+/** One user's id that has become another's. */
+export interface Alias {
+  readonly from: UserId;
+  readonly to: UserId;
+  /** Time of receipt of what joined them, Unix ms. */
+  readonly joinedAtMs: number;
+}
+
+const TIME_BYTES = 8;
+const decoder = new TextDecoder();
+
+/** Which ids have joined which (SPEC 1.2): about 40 bytes each besides the two ids, for good. */
+export class AliasTable {
+  readonly #blobs: KeyedBlobs;
+
+  constructor(arena: Arena) {
+    this.#blobs = new KeyedBlobs(arena);
+  }
+
+  get count(): number {
+    return this.#blobs.count;
+  }
+
+  /** Whose id this is now, undefined when it is its own; one step of what may be a chain. */
+  get(key: Key): Pick<Alias, 'to' | 'joinedAtMs'> | undefined {
+    if (this.#blobs.count === 0) return undefined;
+    const range = this.#blobs.get(key);
+    return range === undefined ? undefined : read(range.bytes, range.start);
+  }
+
+  set(key: Key, to: UserId, joinedAtMs: number): void {
+    const target = keyOf(to.id, to.isAnonymous);
+    const bytes = new Uint8Array(TIME_BYTES + 2 + target.length);
+    new DataView(bytes.buffer).setFloat64(0, joinedAtMs, true);
+    const end = writeKeyPrefix(target, bytes, TIME_BYTES);
+    this.#blobs.put(key, bytes.subarray(0, end));
+  }
+
+  *entries(): Generator<Alias> {
+    const key = emptyKey();
+    for (const { bytes, start } of this.#blobs.entries(key)) {
+      yield { from: userOf(key), ...read(bytes, start) };
+    }
+  }
+
+  freeze(): KeyedBlobsSnapshot {
+    return this.#blobs.freeze();
+  }
+
+  thaw(): void {
+    this.#blobs.thaw();
+  }
+
+  restore(snapshot: KeyedBlobsSnapshot): void {
+    this.#blobs.restore(snapshot);
+  }
+}
+
+function read(bytes: Uint8Array, start: number): Pick<Alias, 'to' | 'joinedAtMs'> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, TIME_BYTES);
+  const key = emptyKey();
+  readKeyPrefix(bytes, start + TIME_BYTES, key);
+  return { to: userOf(key), joinedAtMs: view.getFloat64(0, true) };
+}
+
+export function userOf(key: Key): UserId {
+  const { bytes, start, length, isAnonymous } = key;
+  return { id: decoder.decode(bytes.subarray(start, start + length)), isAnonymous };
+}
