@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
  *
  *   header   32 bytes, see `HEADER`
  *   columns  one array a field, so that routing reads what it needs and decodes nothing
- *   body     a record's user id, then its values (msgpack) or, for control and claim, JSON
+ *   body     a record's user id, then its values (msgpack); without a user, what its kind says
  *   names    msgpack `[names: string[], shapes: string[][]]`: event names, and the property
  *            names of each record in order; a record's values are a msgpack array in that order
  */

@@ -127,10 +127,14 @@ export class EnvelopeReader {
     );
   }
 
-  /** The JSON body of a control or claim record. */
+  /** The body of a record without a user. */
+  plainBodyOf(i: number): Uint8Array {
+    return this.bytes.subarray(this.bodyStartOf(i), this.bodyEndOf(i));
+  }
+
+  /** The JSON body of a control, claim or leave record. */
   jsonOf(i: number): unknown {
-    const text = decoder.decode(this.bytes.subarray(this.bodyStartOf(i), this.bodyEndOf(i)));
-    return JSON.parse(text) as unknown;
+    return JSON.parse(decoder.decode(this.plainBodyOf(i))) as unknown;
   }
 }
 

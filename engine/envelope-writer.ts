@@ -50,8 +50,11 @@ export class EnvelopeWriter {
     return this.#count >= ENVELOPE_RECORDS_MAX || this.#body.length >= ENVELOPE_BODY_BYTES_MAX;
   }
 
-  /** @param receivedAtMs not below that of the record before */
-  addEvent(event: IncomingEvent, receivedAtMs: number): void {
+  /**
+   * @param receivedAtMs not below that of the record before
+   * @param eventId of an event that was in an envelope before, instead of its message id
+   */
+  addEvent(event: IncomingEvent, receivedAtMs: number, eventId?: Hash64): void {
     const i = this.#begin(event.kind, receivedAtMs);
     const body = this.#body;
     const start = body.length;
@@ -62,10 +65,12 @@ export class EnvelopeWriter {
     this.#words[1]![i] = this.#hash.hi;
     // The message id is hashed in the room behind the user id and then overwritten.
     body.length = end;
-    const messageIdLength = body.putText(event.messageId);
-    hash64(body.bytes, end, end + messageIdLength, 0, this.#hash);
-    this.#words[2]![i] = this.#hash.lo;
-    this.#words[3]![i] = this.#hash.hi;
+    if (eventId === undefined) {
+      const messageIdLength = body.putText(event.messageId);
+      hash64(body.bytes, end, end + messageIdLength, 0, this.#hash);
+    }
+    this.#words[2]![i] = (eventId ?? this.#hash).lo;
+    this.#words[3]![i] = (eventId ?? this.#hash).hi;
     this.#halves[2]![i] = idLength;
     this.#flags[i] = event.flags | (event.isAnonymous ? RecordFlag.anonymous : 0);
     this.#eventAt[i] = event.eventAtMs;
@@ -81,11 +86,15 @@ export class EnvelopeWriter {
     this.#finishPlain(i, atMs);
   }
 
-  /** A control or claim record with a JSON body. */
+  /** A control, claim or leave record with a JSON body. */
   addJson(kind: RecordKind, value: unknown, atMs: number): void {
+    this.addPlain(kind, encoder.encode(JSON.stringify(value)), atMs);
+  }
+
+  /** A record without a user, whose body is what its kind says. */
+  addPlain(kind: RecordKind, body: Uint8Array, atMs: number): void {
     const i = this.#begin(kind, atMs);
-    const bytes = encoder.encode(JSON.stringify(value));
-    this.#body.append(bytes);
+    this.#body.append(body);
     this.#finishPlain(i, atMs);
   }
 

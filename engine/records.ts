@@ -3,6 +3,8 @@
  * hands an event over.
  */
 
+import type { UserId } from './state/alias-table.ts';
+
 /** Kinds below 16 are events of a user; the rest carry no user. */
 export const RecordKind = {
   track: 1,
@@ -16,6 +18,10 @@ export const RecordKind = {
   control: 17,
   /** A new owner of the partition; the body is JSON. */
   claim: 18,
+  /** A user's id has become another's: what is known of it goes there. The body is JSON. */
+  leave: 19,
+  /** A part of what is known of a user, from another partition. The body is msgpack. */
+  moved: 20,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -47,6 +53,18 @@ export interface IncomingEvent {
   messageId: string;
   /** Properties or traits. */
   properties: Readonly<Record<string, unknown>>;
+  /** Other ids of the same user, which the event joins with it (SPEC 1.2). @default none */
+  joins?: readonly UserId[];
+}
+
+/** The body of a `leave` record. */
+export interface Leave {
+  /** Comes out again behind everything that was moved, so that who waits for it knows. */
+  readonly token: string;
+  readonly from: UserId;
+  readonly to: UserId;
+  /** Time of receipt of what joined them, Unix ms. */
+  readonly joinedAtMs: number;
 }
 
 /**

@@ -7,12 +7,23 @@ export interface OutputLanesOptions {
   readonly clock: Clock;
   readonly partition: number;
   readonly epoch: number;
-  readonly encode: (outputs: readonly unknown[]) => Uint8Array;
+  readonly encode: OutputEncoder;
+  /** These stand in the topic now, for the first time or since before a replay. */
+  readonly onStored?: (topic: string, outputs: readonly unknown[]) => void;
   /** There is room again after there was none. */
   readonly onRoom: () => void;
   /** The partition must stop: another owner has written, or the log is broken. */
   readonly onFailure: (error: unknown) => void;
 }
+
+/**
+ * Encodes outputs of one topic as an envelope: as many of the first as fit, at least one.
+ * @returns the envelope and how many stand in it
+ */
+export type OutputEncoder = (
+  topic: string,
+  outputs: readonly unknown[],
+) => { readonly bytes: Uint8Array; readonly count: number };
 
 interface Output {
   readonly output: unknown;
@@ -44,7 +55,7 @@ const WAITING_MAX = 20_000;
 const RETRY_MS = 250;
 
 /**
- * Takes a partition's outputs to the lanes they belong to, in order, each exactly once: one fenced
+ * Takes a partition's outputs to the topics they belong to, in order, each exactly once: one fenced
  * append in flight a lane, and what stands there from before a replay is left out.
  */
 export class OutputLanes {
@@ -68,11 +79,11 @@ export class OutputLanes {
     return this.#waiting;
   }
 
-  add(lane: string, output: unknown, offset: Offset, ordinal: number): void {
-    let entry = this.#lanes.get(lane);
+  add(topic: string, output: unknown, offset: Offset, ordinal: number): void {
+    let entry = this.#lanes.get(topic);
     if (entry === undefined) {
-      entry = this.#openLane(lane);
-      this.#lanes.set(lane, entry);
+      entry = this.#openLane(topic);
+      this.#lanes.set(topic, entry);
     }
     entry.queue.push({ output, offset, ordinal });
     this.#waiting++;
@@ -106,9 +117,9 @@ export class OutputLanes {
     }
   }
 
-  #openLane(name: string): Lane {
+  #openLane(topic: string): Lane {
     const lane: Lane = {
-      topic: `out.${name}`,
+      topic,
       queue: [],
       position: undefined,
       isReady: false,
@@ -136,9 +147,11 @@ export class OutputLanes {
     if (!lane.isReady || lane.isAppending || this.#isStopped) return;
     this.#skipReplayed(lane);
     if (lane.queue.length === 0) return;
-    const batch = lane.queue.slice(0, APPEND_OUTPUTS_MAX);
+    const first = lane.queue.slice(0, APPEND_OUTPUTS_MAX);
+    const outputs = first.map(({ output }) => output);
+    const { bytes, count } = this.#options.encode(lane.topic, outputs);
     lane.isAppending = true;
-    this.#append(lane, batch, this.#options.encode(batch.map(({ output }) => output)));
+    this.#append(lane, first.slice(0, count), bytes);
   }
 
   #append(lane: Lane, batch: readonly Output[], bytes: Uint8Array): void {
@@ -152,6 +165,7 @@ export class OutputLanes {
         lane.position = position;
         lane.queue.splice(0, batch.length);
         this.appended += batch.length;
+        this.#stored(lane, batch);
         this.#leave(lane, batch.length);
         this.#pump(lane);
       },
@@ -188,9 +202,16 @@ export class OutputLanes {
     let count = 0;
     while (count < queue.length && isAtOrBelow(queue[count]!, position)) count++;
     if (count === 0) return;
-    queue.splice(0, count);
+    this.#stored(lane, queue.splice(0, count));
     this.replayed += count;
     this.#leave(lane, count);
+  }
+
+  #stored({ topic }: Lane, stored: readonly Output[]): void {
+    this.#options.onStored?.(
+      topic,
+      stored.map(({ output }) => output),
+    );
   }
 
   #leave(lane: Lane, count: number): void {

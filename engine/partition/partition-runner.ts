@@ -21,6 +21,8 @@ export interface PartitionRunnerOptions {
   readonly onReadable: () => void;
   /** The partition has stopped for good. */
   readonly onFailure: (partition: number, error: unknown) => void;
+  /** All that moved by these tokens stands in the log of `partition`. */
+  readonly onMoved?: (partition: number, tokens: readonly string[]) => void;
   /** Something to be told that does not stop anything. */
   readonly onWarning: (partition: number, error: LapseError) => void;
 }
@@ -29,6 +31,7 @@ export interface PartitionRunnerOptions {
 export type TurnEnd = 'idle' | 'more' | 'blocked';
 
 const TRIES_MAX = 100;
+const INPUT = 'in.';
 
 /**
  * One partition with its log, its lanes and its checkpoints: recovers, reads in turns, writes
@@ -92,7 +95,12 @@ export class PartitionRunner {
       clock,
       partition,
       epoch,
-      encode: (outputs) => core.pipeline.encodeOutputs(outputs),
+      encode: (topic, outputs) => core.pipeline.encodeOutputs(topic, outputs),
+      onStored: (topic, outputs) => {
+        if (!topic.startsWith(INPUT)) return;
+        const tokens = core.pipeline.leavesEndedBy(outputs);
+        if (tokens.length > 0) options.onMoved?.(Number(topic.slice(INPUT.length)), tokens);
+      },
       onRoom: options.onReadable,
       onFailure: (error) => {
         failure = error;
@@ -100,10 +108,11 @@ export class PartitionRunner {
       },
     });
     core = new Partition({
+      partitionCount: log.partitionCount,
       createPipeline: options.createPipeline,
       reorderWindowMs: options.reorderWindowMs,
       epoch,
-      onOutput: (lane, output, at, ordinal) => lanes.add(lane, output, at, ordinal),
+      onOutput: (topic, output, at, ordinal) => lanes.add(topic, output, at, ordinal),
     });
     if (checkpoint !== undefined) {
       // Rules first: the windows' timers ask them when they are due.

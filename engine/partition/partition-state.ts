@@ -1,6 +1,8 @@
+import { AliasTable } from '../state/alias-table.ts';
 import { Arena, type ArenaSnapshot } from '../state/arena.ts';
 import { type DedupeSnapshot, DedupeTable } from '../state/dedupe-table.ts';
-import { ProfileTable, type ProfileTableSnapshot } from '../state/profile-table.ts';
+import type { KeyedBlobsSnapshot } from '../state/keyed-blobs.ts';
+import { ProfileTable } from '../state/profile-table.ts';
 import { RecentCancels, type RecentCancelsSnapshot } from '../state/recent-cancels.ts';
 import { Shapes } from '../state/shapes.ts';
 import {
@@ -21,7 +23,8 @@ export interface PartitionSnapshot {
   readonly timeMs: number;
   readonly arena: ArenaSnapshot;
   readonly windows: WindowTableSnapshot;
-  readonly profiles: ProfileTableSnapshot;
+  readonly profiles: KeyedBlobsSnapshot;
+  readonly aliases: KeyedBlobsSnapshot;
   readonly dedupe: DedupeSnapshot;
   readonly recentCancels: RecentCancelsSnapshot;
   readonly shapes: readonly (readonly string[])[];
@@ -36,6 +39,8 @@ export class PartitionState {
   readonly arena = new Arena();
   readonly windows: WindowTable;
   readonly profiles: ProfileTable;
+  /** Of the ids that belong here: whose they are now. */
+  readonly aliases: AliasTable;
   readonly dedupe: DedupeTable;
   readonly recentCancels: RecentCancels;
   readonly shapes = new Shapes();
@@ -43,6 +48,7 @@ export class PartitionState {
   constructor(options: PartitionStateOptions) {
     this.windows = new WindowTable(this.arena, options.deadlines, 0);
     this.profiles = new ProfileTable(this.arena);
+    this.aliases = new AliasTable(this.arena);
     this.dedupe = new DedupeTable(options.dedupeWindowMs ?? DAY_MS);
     this.recentCancels = new RecentCancels(options.reorderWindowMs ?? 5_000);
   }
@@ -57,6 +63,7 @@ export class PartitionState {
       arena: this.arena.freeze(),
       windows: this.windows.freeze(),
       profiles: this.profiles.freeze(),
+      aliases: this.aliases.freeze(),
       dedupe: this.dedupe.freeze(),
       recentCancels: this.recentCancels.freeze(),
       shapes: this.shapes.freeze(),
@@ -67,6 +74,7 @@ export class PartitionState {
     this.arena.thaw();
     this.windows.thaw();
     this.profiles.thaw();
+    this.aliases.thaw();
   }
 
   /** Takes a snapshot over. Due times are asked for, so the rules must be known already. */
@@ -76,6 +84,7 @@ export class PartitionState {
     this.shapes.restore(snapshot.shapes);
     this.windows.restore(snapshot.windows, snapshot.timeMs);
     this.profiles.restore(snapshot.profiles);
+    this.aliases.restore(snapshot.aliases);
     this.dedupe.restore(snapshot.dedupe);
     this.recentCancels.restore(snapshot.recentCancels);
   }

@@ -1,20 +1,21 @@
 import { EnvelopeReader } from '../envelope-reader.ts';
 import { LapseError } from '../errors.ts';
 import { BEGINNING, type Offset, type StoredEnvelope } from '../log.ts';
-import { RecordKind } from '../records.ts';
+import { type Leave, RecordKind } from '../records.ts';
 import { compareKeys, emptyKey } from '../state/key.ts';
 import { PartitionState, type PartitionStateOptions } from './partition-state.ts';
 import type { Pipeline, PipelineFactory } from './pipeline.ts';
 
-/** Takes one output: the lane, the output, and what in the input it came from. */
+/** Takes one output: the topic, the output, and what in the input it came from. */
 export type OutputListener = (
-  lane: string,
+  topic: string,
   output: unknown,
   offset: Offset,
   ordinal: number,
 ) => void;
 
 export interface PartitionOptions extends Omit<PartitionStateOptions, 'deadlines'> {
+  readonly partitionCount: number;
   readonly createPipeline: PipelineFactory;
   readonly onOutput: OutputListener;
   /** The epoch of this owner; a claim of a higher one in the log ends it. @default Infinity */
@@ -61,7 +62,8 @@ export class Partition {
     });
     pipeline = options.createPipeline({
       state: this.state,
-      emit: (lane, output) => options.onOutput(lane, output, this.#current, this.#ordinal++),
+      partitionCount: options.partitionCount,
+      emit: (topic, output) => options.onOutput(topic, output, this.#current, this.#ordinal++),
     });
     this.pipeline = pipeline;
   }
@@ -121,6 +123,10 @@ export class Partition {
     if (kind < RecordKind.tick) this.pipeline.onEvent(envelope, i);
     else if (kind === RecordKind.control) {
       this.pipeline.onControl(envelope.jsonOf(i), this.state.timeMs);
+    } else if (kind === RecordKind.leave) {
+      this.pipeline.onLeave(envelope.jsonOf(i) as Leave, this.state.timeMs);
+    } else if (kind === RecordKind.moved) {
+      this.pipeline.onMoved(envelope.plainBodyOf(i), this.state.timeMs);
     } else if (kind === RecordKind.claim) {
       const claim = envelope.jsonOf(i) as { epoch: number };
       if (claim.epoch > this.#epoch) {

@@ -1,5 +1,7 @@
 import type { EnvelopeReader } from '../envelope-reader.ts';
+import type { Leave } from '../records.ts';
 import type { WindowDeadlines } from '../state/window-table.ts';
+import type { OutputEncoder } from './output-lanes.ts';
 import type { PartitionState } from './partition-state.ts';
 
 /**
@@ -15,7 +17,13 @@ export interface Pipeline extends WindowDeadlines {
   onControl(control: unknown, atMs: number): void;
   /** Order of two rules among windows of one key that are due together. */
   compareRules(a: number, b: number): number;
-  encodeOutputs(outputs: readonly unknown[]): Uint8Array;
+  readonly encodeOutputs: OutputEncoder;
+  /** A user's id has become another's. */
+  onLeave(leave: Leave, atMs: number): void;
+  /** Tokens of the leaves of which these outputs are the last ones. */
+  leavesEndedBy(outputs: readonly unknown[]): readonly string[];
+  /** A part of what is known of a user, from another partition. */
+  onMoved(part: Uint8Array, atMs: number): void;
   /** What the pipeline itself must remember, as JSON. */
   freeze(): unknown;
   restore(frozen: unknown): void;
@@ -24,8 +32,9 @@ export interface Pipeline extends WindowDeadlines {
 /** What a pipeline is given. */
 export interface PipelineHost {
   readonly state: PartitionState;
-  /** Hands over one output for a lane (`out.<lane>`). */
-  emit(lane: string, output: unknown): void;
+  readonly partitionCount: number;
+  /** Hands over one output for a topic: `out.<lane>`, or `in.<partition>` for what moves there. */
+  emit(topic: string, output: unknown): void;
 }
 
 export type PipelineFactory = (host: PipelineHost) => Pipeline;

@@ -71,6 +71,7 @@ export class PartitionHarness {
 
   #create(): Partition {
     return new Partition({
+      partitionCount: 1,
       createPipeline: campaignPipeline({
         counters: this.counters,
         onQualified: (qualification) => this.qualifications.push(qualification),

@@ -18,7 +18,10 @@ function stage(options: Partial<MemoryLogOptions> = {}) {
       clock,
       partition: 0,
       epoch,
-      encode: (outputs) => encoder.encode(JSON.stringify(outputs)),
+      encode: (_topic, outputs) => ({
+        bytes: encoder.encode(JSON.stringify(outputs)),
+        count: outputs.length,
+      }),
       onRoom: () => undefined,
       onFailure: (error) => failures.push(error),
     });
@@ -35,7 +38,7 @@ function stage(options: Partial<MemoryLogOptions> = {}) {
 
 function addAll(lanes: OutputLanes, from: number, to: number, lane = 'a'): number[] {
   const numbers = Array.from({ length: to - from }, (_, i) => from + i);
-  for (const number of numbers) lanes.add(lane, number, number, 0);
+  for (const number of numbers) lanes.add(`out.${lane}`, number, number, 0);
   lanes.flush();
   return numbers;
 }
@@ -59,7 +62,7 @@ describe('output lanes', () => {
     });
     const lanes = open(1);
     for (let i = 1; i <= 50; i++) {
-      lanes.add(i % 2 === 0 ? 'a' : 'b', i, i, 0);
+      lanes.add(i % 2 === 0 ? 'out.a' : 'out.b', i, i, 0);
       lanes.flush();
       if (i % 7 === 0) await settle();
     }

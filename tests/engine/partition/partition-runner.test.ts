@@ -160,6 +160,7 @@ class World {
   wanted(): Delivery[] {
     const deliveries: Delivery[] = [];
     const partition = new Partition({
+      partitionCount: 1,
       createPipeline: newPipeline(),
       onOutput: (_, output) => deliveries.push(output as Delivery),
     });
