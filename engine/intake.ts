@@ -1,11 +1,13 @@
 import type { Acknowledgement } from './acknowledgement.ts';
 import type { Clock } from './clock.ts';
-import { EnvelopeWriter } from './envelope-writer.ts';
 import { type ErrorDetails, externalError, LapseError, messageOf } from './errors.ts';
 import { partitionOf } from './hash.ts';
 import { Horizon } from './horizon.ts';
+import { Identities, type Join, leaveOf, type Relay } from './identities.ts';
+import { IntakeLane, type Sealed } from './intake-lane.ts';
 import type { Log } from './log.ts';
-import type { IncomingEvent, RecordKind } from './records.ts';
+import { type IncomingEvent, type Leave, RecordKind } from './records.ts';
+import { Ring } from './ring.ts';
 
 export { Acknowledgement } from './acknowledgement.ts';
 
@@ -22,30 +24,6 @@ export interface IntakeOptions {
   readonly appendsMax?: number;
 }
 
-/** An envelope on its way. */
-interface Sealed {
-  readonly bytes: Uint8Array;
-  readonly recordCount: number;
-  readonly acknowledgements: Acknowledgement[];
-}
-
-interface Lane {
-  readonly topic: string;
-  readonly writer: EnvelopeWriter;
-  acknowledgements: Acknowledgement[];
-  /** Full envelopes waiting for the one append in flight. */
-  readonly full: Sealed[];
-  isAppending: boolean;
-  isQueued: boolean;
-  isTickDeferred: boolean;
-  lastReceivedAtMs: number;
-  /** Of the envelope that is being gathered. */
-  firstReceivedAtMs: number;
-}
-
-/** Times are kept as 32 bits behind the envelope's first: 49 days, which an old backlog exceeds. */
-const ENVELOPE_SPAN_MS_MAX = 2 ** 32 - 1;
-
 /**
  * Where the doors' events become records: gathers them by partition and appends envelopes to the
  * log. Everything that enters a partition of this process passes here, ticks too, so that the
@@ -57,19 +35,24 @@ const ENVELOPE_SPAN_MS_MAX = 2 ** 32 - 1;
  */
 export class Intake {
   readonly horizon: Horizon;
+  /** Who is who; to be filled before events come. */
+  readonly identities = new Identities();
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #lanes: Lane[];
+  readonly #lanes: IntakeLane[];
   readonly #inFlightBytesMax: number;
   readonly #appendsMax: number;
   /** Lanes with something to append, each at most once, in the order in which they came to it. */
-  readonly #ready: Ring<Lane>;
+  readonly #ready: Ring<IntakeLane>;
   #appends = 0;
   #bytesInFlight = 0;
   #isScheduled = false;
   #roomWaiters: (() => void)[] = [];
   #idleWaiters: (() => void)[] = [];
   #failure: LapseError | undefined;
+  /** Tells the tokens of this run from those that a replay of an earlier one brings again. */
+  readonly #tokenPrefix: string;
+  #tokens = 0;
   recordsAppended = 0;
   envelopesAppended = 0;
   appendsFailed = 0;
@@ -81,17 +64,14 @@ export class Intake {
     this.#inFlightBytesMax = options.inFlightBytesMax ?? 64 * 1024 * 1024;
     this.#appendsMax = options.appendsMax ?? 64;
     this.#ready = new Ring(options.log.partitionCount);
-    this.#lanes = Array.from({ length: options.log.partitionCount }, (_, partition) => ({
-      topic: `in.${partition}`,
-      writer: new EnvelopeWriter(),
-      acknowledgements: [],
-      full: [],
-      isAppending: false,
-      isQueued: false,
-      isTickDeferred: false,
-      lastReceivedAtMs: 0,
-      firstReceivedAtMs: 0,
-    }));
+    const onSealed = (bytesMore: number) => {
+      this.#bytesInFlight += bytesMore;
+    };
+    this.#lanes = Array.from(
+      { length: options.log.partitionCount },
+      (_, partition) => new IntakeLane(`in.${partition}`, onSealed),
+    );
+    this.#tokenPrefix = options.clock.now().toString(36);
   }
 
   /** False while too much is on its way: doors push back. */
@@ -120,17 +100,31 @@ export class Intake {
   }
 
   /**
-   * Adds an event; it is copied before the call returns.
+   * Adds an event; it is copied before the call returns. Its user may be changed to whose it is now.
    * @param receivedAtMs Unix ms; raised to that of the partition's record before, if below
    * @throws LapseError what `fail` was called with
    */
   add(event: IncomingEvent, receivedAtMs: number, acknowledgement: Acknowledgement): void {
     if (this.#failure !== undefined) throw this.#failure;
-    const lane = this.#lanes[partitionOf(event.userId, this.#lanes.length)]!;
-    const at = this.#timeOf(lane, receivedAtMs);
-    const before = gatheredBytes(lane);
+    for (const join of this.identities.join(event, receivedAtMs)) {
+      this.#move(join, join.to, receivedAtMs, acknowledgement);
+    }
+    const relay = this.identities.settle(event, receivedAtMs);
+    // An alias has said everything by joining.
+    if (event.kind === RecordKind.alias) return;
+    const lane = this.#laneOf(event.userId);
+    const at = lane.timeOf(receivedAtMs);
+    const before = lane.gatheredBytes;
     lane.writer.addEvent(event, at);
     this.#added(lane, before, acknowledgement);
+    if (relay !== undefined) this.#relay(relay, receivedAtMs);
+  }
+
+  /** Everything that moved by this token stands in the log of `partition`. */
+  moved(partition: number, token: string): void {
+    const lane = this.#lanes[partition]!;
+    lane.open(token);
+    this.#queue(lane);
   }
 
   /**
@@ -147,15 +141,15 @@ export class Intake {
         this.#deferTick(partition, lane, lastAtMs);
         return;
       }
-      const at = this.#timeOf(lane, atMs);
-      const before = gatheredBytes(lane);
+      const at = lane.timeOf(atMs);
+      const before = lane.gatheredBytes;
       lane.writer.addTick(at);
       this.#added(lane, before, undefined);
     });
   }
 
   /** One a partition: under load it may be put off again and again, and records bring time. */
-  #deferTick(partition: number, lane: Lane, atMs: number): void {
+  #deferTick(partition: number, lane: IntakeLane, atMs: number): void {
     if (lane.isTickDeferred) return;
     lane.isTickDeferred = true;
     this.horizon.wait(atMs, () => {
@@ -170,8 +164,8 @@ export class Intake {
     // At the backlog's time while there is one, or it would carry partition time past the backlog.
     const atMs = this.isCatchingUp ? Math.max(0, this.horizon.atMs) : this.#clock.now();
     for (const lane of this.#lanes) {
-      const at = this.#timeOf(lane, atMs);
-      const before = gatheredBytes(lane);
+      const at = lane.timeOf(atMs);
+      const before = lane.gatheredBytes;
       lane.writer.addJson(kind, value, at);
       this.#added(lane, before, acknowledgement);
     }
@@ -189,17 +183,62 @@ export class Intake {
     this.horizon.close();
   }
 
-  #added(lane: Lane, bytesBefore: number, acknowledgement: Acknowledgement | undefined): void {
-    this.#bytesInFlight += gatheredBytes(lane) - bytesBefore;
-    if (acknowledgement !== undefined && lane.acknowledgements.at(-1) !== acknowledgement) {
-      acknowledgement.hold();
-      lane.acknowledgements.push(acknowledgement);
-    }
-    if (lane.writer.isFull) this.#seal(lane);
-    if (lane.isQueued || lane.isAppending) return;
+  #laneOf(userId: string): IntakeLane {
+    return this.#lanes[partitionOf(userId, this.#lanes.length)]!;
+  }
+
+  /**
+   * Has a user's state go over: from the log of its partition to that of the surviving id, whose
+   * later records wait until it is there. So all that was received before the join comes before
+   * it, all that is received after it behind it. No two lanes wait for each other: what a gate
+   * waits for stands in the other lane before everything received later.
+   */
+  #move(
+    join: Join,
+    survivor: Join['to'],
+    receivedAtMs: number,
+    acknowledgement: Acknowledgement | undefined,
+  ): void {
+    const token = `${this.#tokenPrefix}-${++this.#tokens}`;
+    this.#leave(leaveOf(join, token), receivedAtMs, acknowledgement);
+    this.#laneOf(survivor.id).close(token);
+  }
+
+  /** The event has gone to its own id's partition, which sends it on unless it has seen it. */
+  #relay({ alias, to }: Relay, receivedAtMs: number): void {
+    this.#move(alias, to, receivedAtMs, undefined);
+  }
+
+  #leave(leave: Leave, receivedAtMs: number, acknowledgement: Acknowledgement | undefined): void {
+    const lane = this.#laneOf(leave.from.id);
+    const at = lane.timeOf(receivedAtMs);
+    const before = lane.gatheredBytes;
+    lane.writer.addJson(RecordKind.leave, leave, at);
+    lane.leave(leave);
+    this.#added(lane, before, acknowledgement);
+  }
+
+  #added(
+    lane: IntakeLane,
+    bytesBefore: number,
+    acknowledgement: Acknowledgement | undefined,
+  ): void {
+    this.#bytesInFlight += lane.gatheredBytes - bytesBefore;
+    if (acknowledgement !== undefined) lane.acknowledge(acknowledgement);
+    if (lane.writer.isFull) lane.seal();
+    this.#queue(lane);
+  }
+
+  /** Puts the lane in line for an append, if it has something for it. */
+  #enqueue(lane: IntakeLane): boolean {
+    if (lane.isQueued || lane.isAppending || !lane.hasNext) return false;
     lane.isQueued = true;
     this.#ready.push(lane);
-    if (this.#isScheduled) return;
+    return true;
+  }
+
+  #queue(lane: IntakeLane): void {
+    if (!this.#enqueue(lane) || this.#isScheduled) return;
     this.#isScheduled = true;
     // At the end of the turn: a request's or a pull's events leave together.
     setImmediate(() => {
@@ -208,33 +247,12 @@ export class Intake {
     });
   }
 
-  /** The time of the lane's next record, which is not below that of the one before. */
-  #timeOf(lane: Lane, receivedAtMs: number): number {
-    if (receivedAtMs > lane.lastReceivedAtMs) lane.lastReceivedAtMs = receivedAtMs;
-    const atMs = lane.lastReceivedAtMs;
-    if (lane.writer.count === 0) lane.firstReceivedAtMs = atMs;
-    else if (atMs - lane.firstReceivedAtMs > ENVELOPE_SPAN_MS_MAX) {
-      this.#seal(lane);
-      lane.firstReceivedAtMs = atMs;
-    }
-    return atMs;
-  }
-
-  #seal(lane: Lane): void {
-    const { byteLength, count } = lane.writer;
-    const bytes = lane.writer.finish();
-    this.#bytesInFlight += bytes.length - byteLength;
-    lane.full.push({ bytes, recordCount: count, acknowledgements: lane.acknowledgements });
-    lane.acknowledgements = [];
-  }
-
   #pump(): void {
     while (this.#appends < this.#appendsMax) {
       const lane = this.#ready.shift();
       if (lane === undefined) return;
       lane.isQueued = false;
-      if (lane.full.length === 0) this.#seal(lane);
-      const sealed = lane.full.shift()!;
+      const sealed = lane.take();
       lane.isAppending = true;
       this.#appends++;
       this.#append(lane, sealed).then(
@@ -244,33 +262,36 @@ export class Intake {
     }
   }
 
-  async #append(lane: Lane, sealed: Sealed): Promise<void> {
+  async #append(lane: IntakeLane, sealed: Sealed): Promise<void> {
     await this.#log.append(lane.topic, sealed.bytes);
   }
 
-  #settle(lane: Lane, sealed: Sealed, error: unknown): void {
+  #settle(lane: IntakeLane, sealed: Sealed, error: unknown): void {
     lane.isAppending = false;
     this.#appends--;
     this.#bytesInFlight -= sealed.bytes.length;
     if (error === undefined) {
       this.envelopesAppended++;
       this.recordsAppended += sealed.recordCount;
-    } else this.appendsFailed++;
-    if (lane.writer.count > 0 || lane.full.length > 0) {
-      lane.isQueued = true;
-      this.#ready.push(lane);
+    } else {
+      this.appendsFailed++;
+      this.#leaveAgain(sealed);
     }
+    this.#enqueue(lane);
     const failure = error === undefined ? undefined : unavailable(error);
     for (const acknowledgement of sealed.acknowledgements) acknowledgement.settle(failure);
     if (this.hasRoom) for (const resolve of this.#roomWaiters.splice(0)) resolve();
     if (this.#bytesInFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
     this.#pump();
   }
-}
 
-/** An empty writer counts nothing: the header comes with its first record. */
-function gatheredBytes(lane: Lane): number {
-  return lane.writer.count === 0 ? 0 : lane.writer.byteLength;
+  /**
+   * The envelope may or may not stand in the log. A gate waits for what leaves by it, and the ids
+   * are joined already: said twice, a leave moves nothing more.
+   */
+  #leaveAgain({ leaves }: Sealed): void {
+    for (const leave of leaves) this.#leave(leave, 0, undefined);
+  }
 }
 
 function unavailable(error: unknown): LapseError {
@@ -278,28 +299,4 @@ function unavailable(error: unknown): LapseError {
   return externalError('ERR_LOG_UNAVAILABLE', `The log took no records: ${messageOf(error)}.`, {
     cause: error,
   });
-}
-
-/** First in, first out, of at most `capacity` values; an array's `shift` moves all the others. */
-class Ring<T> {
-  readonly #values: (T | undefined)[];
-  #head = 0;
-  #length = 0;
-
-  constructor(capacity: number) {
-    this.#values = new Array<T | undefined>(capacity).fill(undefined);
-  }
-
-  push(value: T): void {
-    this.#values[(this.#head + this.#length++) % this.#values.length] = value;
-  }
-
-  shift(): T | undefined {
-    if (this.#length === 0) return undefined;
-    const value = this.#values[this.#head];
-    this.#values[this.#head] = undefined;
-    this.#head = (this.#head + 1) % this.#values.length;
-    this.#length--;
-    return value;
-  }
 }

@@ -11,6 +11,7 @@ import type { EventLimits } from '../../engine/event-check/event-limits.ts';
 import { Acknowledgement, Intake } from '../../engine/intake.ts';
 import type { Log } from '../../engine/log.ts';
 import { RecordKind } from '../../engine/records.ts';
+import type { Alias } from '../../engine/state/alias-table.ts';
 import type { Control } from '../../operators/campaign-pipeline.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import type { RuntimeSettings } from '../definitions/runtime.ts';
@@ -155,6 +156,12 @@ async function startParts(
   const listener = {
     onTicks: (ticks: readonly { partition: number; atMs: number }[]) => {
       for (const { partition, atMs } of ticks) intake.requestTick(partition, atMs);
+    },
+    onAliases: (aliases: readonly Alias[]) => {
+      for (const alias of aliases) intake.identities.learn(alias);
+    },
+    onMoved: (partition: number, tokens: readonly string[]) => {
+      for (const token of tokens) intake.moved(partition, token);
     },
     onWarning: options.onWarning,
     onFailure: options.onFailure,

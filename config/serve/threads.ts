@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { type LapseError, userError } from '../../engine/errors.ts';
 import type { FromSenderThread, SenderStats } from '../../engine/sender/protocol.ts';
+import type { Alias } from '../../engine/state/alias-table.ts';
 import { errorOfThread } from '../../engine/worker/partition-worker.ts';
 import type {
   FromPartitionWorker,
@@ -16,6 +17,9 @@ import type { SenderThreadData } from './sender-thread.ts';
 
 /** What threads tell the main thread besides their counts. */
 export interface ThreadListener {
+  onAliases(aliases: readonly Alias[]): void;
+  /** See `Intake.moved`. */
+  onMoved(partition: number, tokens: readonly string[]): void;
   onTicks(ticks: readonly TickRequest[]): void;
   onWarning(where: string, error: LapseError): void;
   /** The thread cannot go on, and so the process must not. */
@@ -130,6 +134,8 @@ export class PartitionThreads {
       };
       return new Thread<FromPartitionWorker>(options, listener, (message) => {
         if (message.kind === 'ticks') listener.onTicks(message.ticks);
+        else if (message.kind === 'aliases') listener.onAliases(message.aliases);
+        else if (message.kind === 'moved') listener.onMoved(message.partition, message.tokens);
         else if (message.kind === 'stats') this.stats[index] = message.stats;
         else if (message.kind === 'warning') {
           listener.onWarning(`partition ${message.partition}`, errorOfThread(message.error));

@@ -1,5 +1,6 @@
 import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
 import { partitionOf } from '../../engine/hash.ts';
+import { Identities, leaveOf } from '../../engine/identities.ts';
 import { Partition } from '../../engine/partition/partition.ts';
 import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
 import { type CampaignCounters, campaignCounters } from '../../operators/campaign-counters.ts';
@@ -28,24 +29,21 @@ export class SimulatedPartitions {
   #qualifications: Qualification[] = [];
   #qualified: Qualified[] = [];
   #offset = 0;
+  readonly #identities = new Identities();
+  readonly #moves: { topic: string; target: Partition; output: unknown }[] = [];
 
   constructor(partitionCount: number, reorderWindowMs: number) {
     this.#partitions = Array.from(
       { length: partitionCount },
       () =>
         new Partition({
+          partitionCount,
           reorderWindowMs,
           createPipeline: campaignPipeline({
             counters: this.counters,
             onQualified: (qualification) => this.#qualifications.push(qualification),
           }),
-          // Each qualification is handed over before its delivery.
-          onOutput: (webhook, output) =>
-            this.#qualified.push({
-              qualification: this.#qualifications.at(-1)!,
-              webhook,
-              delivery: output as Delivery,
-            }),
+          onOutput: (topic, output) => this.#onOutput(topic, output),
         }),
     );
   }
@@ -61,10 +59,20 @@ export class SimulatedPartitions {
     }
   }
 
-  /** Takes an event in and gives who qualified by it, in order. */
+  /**
+   * Takes an event in and gives who qualified by it, in order. Its user may be changed to whose it
+   * is now, as at the doors.
+   */
   event(event: IncomingEvent, receivedAtMs: number): Qualified[] {
-    this.#writer.addEvent(event, receivedAtMs);
-    this.#process(this.#partitions[partitionOf(event.userId, this.#partitions.length)]!);
+    for (const join of this.#identities.join(event, receivedAtMs)) {
+      this.#writer.addJson(RecordKind.leave, leaveOf(join, ''), receivedAtMs);
+      this.#process(this.#partitionOf(join.from.id));
+    }
+    this.#identities.settle(event, receivedAtMs);
+    if (event.kind !== RecordKind.alias) {
+      this.#writer.addEvent(event, receivedAtMs);
+      this.#process(this.#partitionOf(event.userId));
+    }
     return this.#take();
   }
 
@@ -86,9 +94,34 @@ export class SimulatedPartitions {
     return this.#take().sort(byUserAndCampaign);
   }
 
+  #partitionOf(userId: string): Partition {
+    return this.#partitions[partitionOf(userId, this.#partitions.length)]!;
+  }
+
+  /** What moves from it to others arrives before anything else is processed. */
   #process(partition: Partition): void {
     partition.begin({ offset: ++this.#offset, storedAtMs: 0, bytes: this.#writer.finish() });
     partition.run(() => false);
+    for (let move = this.#moves.shift(); move !== undefined; move = this.#moves.shift()) {
+      const { target, output } = move;
+      const { bytes } = target.pipeline.encodeOutputs(move.topic, [output]);
+      target.begin({ offset: ++this.#offset, storedAtMs: 0, bytes });
+      target.run(() => false);
+    }
+  }
+
+  #onOutput(topic: string, output: unknown): void {
+    const [kind = '', name = ''] = topic.split('.');
+    if (kind === 'in') {
+      this.#moves.push({ topic, target: this.#partitions[Number(name)]!, output });
+      return;
+    }
+    this.#qualified.push({
+      // Each qualification is handed over before its delivery.
+      qualification: this.#qualifications.at(-1)!,
+      webhook: name,
+      delivery: output as Delivery,
+    });
   }
 
   #take(): Qualified[] {

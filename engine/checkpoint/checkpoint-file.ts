@@ -17,7 +17,7 @@ import { LINKS_END, LINKS_START, SLAB_SLOTS, WINDOW_BYTES } from '../state/windo
  */
 const MARK = Buffer.from('LAPSECK2');
 const FOOTER_BYTES = 16;
-const FORMAT_VERSION = 3;
+const FORMAT_VERSION = 4;
 /** Bytes of a window slab that are kept: all but the links of the wheel, which are built anew. */
 const SLAB_KEPT = SLAB_SLOTS * WINDOW_BYTES - (LINKS_END - LINKS_START);
 /** Handed to the disk at a time; more would hold the thread up. */
@@ -52,6 +52,7 @@ interface Index {
   readonly windows: { readonly slabs: number; readonly slotsUsed: number };
   readonly arena: { readonly chunks: number; readonly end: number; readonly bytesUsed: number };
   readonly profiles: { readonly slabs: number; readonly slotsUsed: number };
+  readonly aliases: { readonly slabs: number; readonly slotsUsed: number };
   readonly dedupe: readonly { readonly count: number; readonly newestMs: number }[];
   readonly sections: readonly Section[];
 }
@@ -67,6 +68,7 @@ function* sectionsOf(state: PartitionSnapshot): Generator<Uint8Array[]> {
   yield [bytesOf(state.arena.free)];
   for (const chunk of state.arena.chunks) yield [chunk];
   for (const words of state.profiles.slabs) yield [bytesOf(words)];
+  for (const words of state.aliases.slabs) yield [bytesOf(words)];
   for (const block of state.dedupe.blocks) yield [bytesOf(block.words)];
   yield [bytesOf(state.recentCancels.entries)];
 }
@@ -137,6 +139,7 @@ function indexOf(checkpoint: Checkpoint, sections: readonly Section[]): Index {
       bytesUsed: state.arena.bytesUsed,
     },
     profiles: { slabs: state.profiles.slabs.length, slotsUsed: state.profiles.slotsUsed },
+    aliases: { slabs: state.aliases.slabs.length, slotsUsed: state.aliases.slotsUsed },
     dedupe: state.dedupe.blocks.map(({ count, newestMs }) => ({ count, newestMs })),
     sections,
   };
@@ -224,6 +227,7 @@ function checkpointOf(path: string, index: Index, reader: SectionReader): Checkp
     return new Uint8Array(chunk);
   });
   const profiles = Array.from({ length: index.profiles.slabs }, () => reader.words());
+  const aliases = Array.from({ length: index.aliases.slabs }, () => reader.words());
   const blocks = index.dedupe.map((block) => ({ ...block, words: reader.words() }));
   return {
     partition: index.partition,
@@ -236,6 +240,7 @@ function checkpointOf(path: string, index: Index, reader: SectionReader): Checkp
       arena: { chunks, free, end: index.arena.end, bytesUsed: index.arena.bytesUsed },
       windows: { slabs, freeHead: -1, slotsUsed: index.windows.slotsUsed },
       profiles: { slabs: profiles, slotsUsed: index.profiles.slotsUsed },
+      aliases: { slabs: aliases, slotsUsed: index.aliases.slotsUsed },
       dedupe: { blocks },
       recentCancels: { entries: new Float64Array(reader.words().buffer) },
       shapes: index.shapes,

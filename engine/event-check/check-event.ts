@@ -1,5 +1,6 @@
 import { instantOf } from '../duration.ts';
 import { type IncomingEvent, RecordFlag, RecordKind } from '../records.ts';
+import type { UserId } from '../state/alias-table.ts';
 import { checkProperties, isPlainObject } from './check-properties.ts';
 import {
   AHEAD_CLAMP_MS,
@@ -31,6 +32,8 @@ export interface EventContext {
 
 type RawEvent = Record<string, unknown>;
 
+const NO_IDS: readonly UserId[] = [];
+
 const KINDS = new Map<unknown, RecordKind>([
   ['track', RecordKind.track],
   ['identify', RecordKind.identify],
@@ -50,6 +53,7 @@ export function emptyEvent(): IncomingEvent {
     flags: 0,
     messageId: '',
     properties: {},
+    joins: NO_IDS,
   };
 }
 
@@ -92,36 +96,64 @@ function checkKind(raw: RawEvent, context: EventContext, out: IncomingEvent) {
       `type must be track, identify, page, screen or alias, got ${describe(type)}.`,
     );
   }
-  // Accepting it before users can be joined would lose the join without a word.
-  if (kind === RecordKind.alias) {
-    return rejection(
-      'ERR_NOT_BUILT',
-      'alias events cannot be taken yet: joining two users is not built in this version.',
-    );
-  }
   out.kind = kind;
   return undefined;
 }
 
-/**
- * `userId` wins over `anonymousId`. An identify that carries both counts for the `userId`; the
- * join of the two that it also asks for comes with alias.
- */
+/** `userId` wins over `anonymousId`; an identify that carries both joins them (SPEC 1.2). */
 function checkUser(raw: RawEvent, out: IncomingEvent): Rejection | undefined {
-  let field = 'userId';
-  let id = raw.userId;
-  if (id === undefined || id === null || id === '') {
-    field = 'anonymousId';
-    id = raw.anonymousId;
-    if (id === undefined || id === null || id === '') {
-      return rejection(
-        'ERR_EVENT_USER',
-        'An event must have a userId or an anonymousId that is not empty, got neither.',
-      );
-    }
+  const { userId, anonymousId } = raw;
+  out.isAnonymous = isAbsent(userId);
+  const field = out.isAnonymous ? 'anonymousId' : 'userId';
+  const id = out.isAnonymous ? anonymousId : userId;
+  if (isAbsent(id)) {
+    return rejection(
+      'ERR_EVENT_USER',
+      'An event must have a userId or an anonymousId that is not empty, got neither.',
+    );
   }
+  const text = textOfId(id, field);
+  if (typeof text !== 'string') return text;
+  out.userId = text;
+  out.joins = NO_IDS;
+  if (out.kind === RecordKind.alias) return checkAlias(raw, out);
+  if (out.kind !== RecordKind.identify || out.isAnonymous || isAbsent(anonymousId))
+    return undefined;
+  const joined = textOfId(anonymousId, 'anonymousId');
+  if (typeof joined !== 'string') return joined;
+  out.joins = [{ id: joined, isAnonymous: true }];
+  return undefined;
+}
+
+/** The id before may have been a user's or an anonymous one: the Segment spec allows both. */
+function checkAlias({ previousId, anonymousId }: RawEvent, out: IncomingEvent) {
+  const isNamed = !isAbsent(previousId);
+  if (out.isAnonymous || (!isNamed && isAbsent(anonymousId))) {
+    return rejection(
+      'ERR_EVENT_ALIAS',
+      'An alias must have a userId and a previousId that are not empty, got only one of them.',
+    );
+  }
+  const field = isNamed ? 'previousId' : 'anonymousId';
+  const id = textOfId(isNamed ? previousId : anonymousId, field);
+  if (typeof id !== 'string') return id;
+  out.joins = isNamed
+    ? [
+        { id, isAnonymous: true },
+        { id, isAnonymous: false },
+      ]
+    : [{ id, isAnonymous: true }];
+  return undefined;
+}
+
+function isAbsent(id: unknown): boolean {
+  return id === undefined || id === null || id === '';
+}
+
+/** @returns the id as text, or why it is none */
+function textOfId(id: unknown, field: string): string | Rejection {
   // A larger number is already another one than was sent: two users would become one.
-  if (typeof id === 'bigint' || (typeof id === 'number' && isExact(id))) id = String(id);
+  if (typeof id === 'bigint' || (typeof id === 'number' && isExact(id))) return String(id);
   if (typeof id !== 'string') {
     return rejection(
       'ERR_EVENT_USER',
@@ -143,9 +175,7 @@ function checkUser(raw: RawEvent, out: IncomingEvent): Rejection | undefined {
       { field },
     );
   }
-  out.userId = id;
-  out.isAnonymous = field === 'anonymousId';
-  return undefined;
+  return id;
 }
 
 function isExact(number: number): boolean {
@@ -235,6 +265,10 @@ function checkNameAndProperties(raw: RawEvent, limits: EventLimits, out: Incomin
       return (
         checkTrackName(raw.event, limits, out) ?? take(raw.properties, 'properties', limits, out)
       );
+    case RecordKind.alias:
+      out.name = '';
+      out.properties = {};
+      return undefined;
     case RecordKind.identify:
       out.name = '';
       return (

@@ -12,7 +12,7 @@ export type RejectionCode =
   | 'ERR_EVENT_PROPERTIES'
   | 'ERR_EVENT_VALUE'
   | 'ERR_EVENT_MESSAGE_ID'
-  | 'ERR_NOT_BUILT';
+  | 'ERR_EVENT_ALIAS';
 
 export interface Rejection {
   readonly code: RejectionCode;

@@ -5,6 +5,7 @@ import { LapseError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { PartitionRunner } from '../partition/partition-runner.ts';
 import type { PipelineFactory } from '../partition/pipeline.ts';
+import type { Alias } from '../state/alias-table.ts';
 import type {
   FromPartitionWorker,
   PartitionStats,
@@ -27,6 +28,7 @@ export interface PartitionWorkerOptions {
 }
 
 const STATS_INTERVAL_MS = 250;
+const ALIASES_PER_MESSAGE = 10_000;
 /** Checkpoints read at a time: enough to keep the disk busy, few enough for memory. */
 const OPENING_MAX = 4;
 
@@ -90,11 +92,23 @@ class PartitionWorker {
       reorderWindowMs,
       onReadable: () => this.#loop.readable(partition),
       onFailure: (_partition, error) => this.#fail(error),
+      onMoved: (target, tokens) => this.#post({ kind: 'moved', partition: target, tokens }),
       onWarning: (_partition, error) => this.#warn(partition, error),
     });
     this.#loop.add(runner, partitions.indexOf(partition) / partitions.length);
     await runner.recovered;
+    this.#postAliases(runner);
     this.#replayedRecords += runner.recordsReplayed;
+  }
+
+  #postAliases(runner: PartitionRunner): void {
+    let aliases: Alias[] = [];
+    for (const alias of runner.core.state.aliases.entries()) {
+      if (aliases.push(alias) < ALIASES_PER_MESSAGE) continue;
+      this.#post({ kind: 'aliases', aliases });
+      aliases = [];
+    }
+    if (aliases.length > 0) this.#post({ kind: 'aliases', aliases });
   }
 
   #requestTick(partition: number, atMs: number): void {

@@ -1,4 +1,5 @@
 import type { HistogramCounts } from '../histogram.ts';
+import type { Alias } from '../state/alias-table.ts';
 
 /** What the main thread says to a worker. */
 export type ToWorker = { readonly kind: 'drain' };
@@ -13,6 +14,9 @@ export interface ThreadError {
 /** What a worker with partitions says to the main thread. */
 export type FromPartitionWorker =
   | { readonly kind: 'ready'; readonly replayedRecords: number }
+  /** What the partitions remember of joined users; before `ready`, in portions. */
+  | { readonly kind: 'aliases'; readonly aliases: readonly Alias[] }
+  | { readonly kind: 'moved'; readonly partition: number; readonly tokens: readonly string[] }
   | { readonly kind: 'ticks'; readonly ticks: readonly TickRequest[] }
   | { readonly kind: 'stats'; readonly stats: PartitionStats }
   | { readonly kind: 'warning'; readonly partition: number; readonly error: ThreadError }

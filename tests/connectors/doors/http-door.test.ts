@@ -89,7 +89,7 @@ describe('HTTP door', () => {
 
   test('a request of which nothing is good is a bad request with the same body', async () => {
     const { post } = await open();
-    const alias = await post('/v1/alias', { userId: 'u1', previousId: 'u0' });
+    const alias = await post('/v1/alias', { userId: 'u1' });
     expect(alias.status).toBe(400);
     expect(alias.body).toEqual({
       success: false,
@@ -97,9 +97,9 @@ describe('HTTP door', () => {
       rejected: [
         {
           index: 0,
-          code: 'ERR_NOT_BUILT',
+          code: 'ERR_EVENT_ALIAS',
           message:
-            'alias events cannot be taken yet: joining two users is not built in this version.',
+            'An alias must have a userId and a previousId that are not empty, got only one of them.',
         },
       ],
     });

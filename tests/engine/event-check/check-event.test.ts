@@ -59,6 +59,7 @@ describe('event check: what is taken', () => {
       flags: 0,
       messageId: 'm1',
       properties,
+      joins: [],
     });
   });
 
@@ -195,9 +196,24 @@ describe('event check: what is refused', () => {
       { ...track, type: 'group' },
     ],
     [
-      'ERR_NOT_BUILT',
-      'alias events cannot be taken yet: joining two users is not built in this version.',
-      { type: 'alias', userId: 'u', previousId: 'v' },
+      'ERR_EVENT_ALIAS',
+      'An alias must have a userId and a previousId that are not empty, got only one of them.',
+      { type: 'alias', userId: 'u' },
+    ],
+    [
+      'ERR_EVENT_ALIAS',
+      'An alias must have a userId and a previousId that are not empty, got only one of them.',
+      { type: 'alias', anonymousId: 'a', previousId: 'v' },
+    ],
+    [
+      'ERR_EVENT_USER',
+      'previousId must be a text or a number below 2^53, got true.',
+      { type: 'alias', userId: 'u', previousId: true },
+    ],
+    [
+      'ERR_EVENT_USER',
+      'anonymousId must be a text or a number below 2^53, got an object.',
+      { type: 'identify', userId: 'u', anonymousId: {} },
     ],
     [
       'ERR_EVENT_USER',

@@ -1,0 +1,123 @@
+import type { Acknowledgement } from './acknowledgement.ts';
+import { EnvelopeWriter } from './envelope-writer.ts';
+import type { Leave } from './records.ts';
+
+/** An envelope on its way. */
+export interface Sealed {
+  readonly bytes: Uint8Array;
+  readonly recordCount: number;
+  readonly acknowledgements: readonly Acknowledgement[];
+  /** Of users who leave the partition by it: somebody waits for each to have left. */
+  readonly leaves: readonly Leave[];
+}
+
+/** Where a lane waits until a user's state has come from another partition. */
+interface Gate {
+  readonly token: string;
+  isOpen: boolean;
+}
+
+/** Times are kept as 32 bits behind the envelope's first: 49 days, which an old backlog exceeds. */
+const ENVELOPE_SPAN_MS_MAX = 2 ** 32 - 1;
+
+/** What is on its way into one partition, in order: full envelopes, gates, the one being gathered. */
+export class IntakeLane {
+  readonly topic: string;
+  readonly writer = new EnvelopeWriter();
+  isAppending = false;
+  /** It stands in line for an append. */
+  isQueued = false;
+  isTickDeferred = false;
+  lastReceivedAtMs = 0;
+  /** Of the envelope that is being gathered. */
+  #firstReceivedAtMs = 0;
+  #acknowledgements: Acknowledgement[] = [];
+  #leaves: Leave[] = [];
+  readonly #waiting: (Sealed | Gate)[] = [];
+  readonly #onSealed: (bytesMore: number) => void;
+
+  /** @param onSealed told by how much an envelope has grown when it was finished */
+  constructor(topic: string, onSealed: (bytesMore: number) => void) {
+    this.topic = topic;
+    this.#onSealed = onSealed;
+  }
+
+  /** True when there is something to append now; what stands behind a closed gate waits. */
+  get hasNext(): boolean {
+    this.#passOpenGates();
+    const first = this.#waiting[0];
+    return first === undefined ? this.writer.count > 0 : !('token' in first);
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0 && this.writer.count === 0;
+  }
+
+  /** Bytes of the envelope being gathered. An empty writer counts nothing. */
+  get gatheredBytes(): number {
+    return this.writer.count === 0 ? 0 : this.writer.byteLength;
+  }
+
+  /** The time of the next record, which is not below that of the one before. Unix ms. */
+  timeOf(receivedAtMs: number): number {
+    if (receivedAtMs > this.lastReceivedAtMs) this.lastReceivedAtMs = receivedAtMs;
+    const atMs = this.lastReceivedAtMs;
+    if (this.writer.count === 0) this.#firstReceivedAtMs = atMs;
+    else if (atMs - this.#firstReceivedAtMs > ENVELOPE_SPAN_MS_MAX) {
+      this.seal();
+      this.#firstReceivedAtMs = atMs;
+    }
+    return atMs;
+  }
+
+  /** Has the last record's acknowledgement wait for its envelope, once an envelope. */
+  acknowledge(acknowledgement: Acknowledgement): void {
+    if (this.#acknowledgements.at(-1) === acknowledgement) return;
+    acknowledgement.hold();
+    this.#acknowledgements.push(acknowledgement);
+  }
+
+  leave(leave: Leave): void {
+    this.#leaves.push(leave);
+  }
+
+  /** Holds back what comes from now on until `open` is called with the same token. */
+  close(token: string): void {
+    if (this.writer.count > 0) this.seal();
+    this.#waiting.push({ token, isOpen: false });
+  }
+
+  open(token: string): void {
+    const gate = this.#waiting.find((entry) => 'token' in entry && entry.token === token);
+    if (gate !== undefined) (gate as Gate).isOpen = true;
+  }
+
+  seal(): void {
+    const { byteLength, count } = this.writer;
+    const bytes = this.writer.finish();
+    this.#onSealed(bytes.length - byteLength);
+    this.#waiting.push({
+      bytes,
+      recordCount: count,
+      acknowledgements: this.#acknowledgements,
+      leaves: this.#leaves,
+    });
+    this.#acknowledgements = [];
+    this.#leaves = [];
+  }
+
+  /** The next envelope; only while `hasNext`. */
+  take(): Sealed {
+    this.#passOpenGates();
+    if (this.#waiting.length === 0) this.seal();
+    return this.#waiting.shift() as Sealed;
+  }
+
+  #passOpenGates(): void {
+    for (;;) {
+      const first = this.#waiting[0];
+      if (first === undefined || !('token' in first) || !first.isOpen) return;
+      this.#waiting.shift();
+    }
+  }
+}
