@@ -12,6 +12,14 @@ export interface CampaignCounters {
   /** Their campaign was removed. */
   windowsDropped: number;
   profilesRefused: number;
+  /** Users' ids that have become another's. */
+  joins: number;
+  /** Taken over with a join. */
+  windowsMoved: number;
+  /** One of two, where both ids had one of the same rule and match value. */
+  windowsMerged: number;
+  /** Events that came by an id which is another's by now, sent on. */
+  eventsMoved: number;
 }
 
 export function campaignCounters(): CampaignCounters {
@@ -26,5 +34,9 @@ export function campaignCounters(): CampaignCounters {
     windowsRefused: 0,
     windowsDropped: 0,
     profilesRefused: 0,
+    joins: 0,
+    windowsMoved: 0,
+    windowsMerged: 0,
+    eventsMoved: 0,
   };
 }

@@ -1,13 +1,17 @@
 import type { EnvelopeReader } from '../engine/envelope-reader.ts';
 import { LapseError } from '../engine/errors.ts';
-import { mix32 } from '../engine/hash.ts';
+import { mix32, partitionOf } from '../engine/hash.ts';
 import type { Pipeline, PipelineFactory, PipelineHost } from '../engine/partition/pipeline.ts';
-import { RecordFlag, RecordKind } from '../engine/records.ts';
-import { emptyKey, type Key, rehash } from '../engine/state/key.ts';
+import { type IncomingEvent, type Leave, RecordFlag, RecordKind } from '../engine/records.ts';
+import type { UserId } from '../engine/state/alias-table.ts';
+import { emptyKey, type Key, keyOf, rehash } from '../engine/state/key.ts';
 import type { CampaignCounters } from './campaign-counters.ts';
 import type { Campaign, Definitions } from './definitions.ts';
-import { encodeDeliveries } from './delivery/codec.ts';
+import { deliveriesThatFit, encodeDeliveries } from './delivery/codec.ts';
 import type { Delivery } from './delivery/delivery.ts';
+import { Arriving } from './identity/arriving.ts';
+import { Leaving } from './identity/leaving.ts';
+import { decodePart, encodeMoves, type MoveOutput } from './identity/parts.ts';
 import { qualificationIds } from './qualification-id.ts';
 import { renderProfile } from './render/variables.ts';
 import { EventView } from './rules/event-view.ts';
@@ -58,6 +62,8 @@ class CampaignPipeline implements Pipeline {
   readonly #event = new EventView();
   readonly #kept: KeptProperties;
   readonly #inaction: Inaction;
+  readonly #leaving: Leaving;
+  readonly #arriving: Arriving;
   readonly #key = emptyKey();
   #routes: (Route | undefined)[] = [];
   #routesOf = -1;
@@ -69,6 +75,14 @@ class CampaignPipeline implements Pipeline {
     this.#book = new RuleBook((rule) => host.state.recentCancels.forgetRule(rule));
     this.#kept = new KeptProperties(host.state);
     this.#inaction = new Inaction(host.state, this.#kept);
+    this.#leaving = new Leaving(host.state, this.#book, this.#kept);
+    this.#arriving = new Arriving({
+      state: host.state,
+      book: this.#book,
+      kept: this.#kept,
+      inaction: this.#inaction,
+      counters: options.counters,
+    });
   }
 
   onEvent(envelope: EnvelopeReader, i: number): void {
@@ -86,6 +100,11 @@ class CampaignPipeline implements Pipeline {
     const hi = mix32(Math.imul(key.hashHi, 0x9e3779b1) ^ event.eventIdHi);
     if (!state.dedupe.isNew(lo, hi, state.timeMs)) {
       this.#counters.duplicates++;
+      return;
+    }
+    const alias = state.aliases.get(key);
+    if (alias !== undefined) {
+      this.#sendOn(envelope, i, alias.to);
       return;
     }
     if (isIdentify) this.#identify();
@@ -106,7 +125,7 @@ class CampaignPipeline implements Pipeline {
       this.#counters.windowsFired++;
     } else this.#counters.windowsDropped++;
     windows.release(slot);
-    if (this.#book.closed(node, 1)) this.#routesOf = -1;
+    this.#closed(node, 1);
   }
 
   onControl(control: unknown, atMs: number): void {
@@ -130,8 +149,35 @@ class CampaignPipeline implements Pipeline {
     return this.#book.compare(a, b);
   }
 
-  encodeOutputs(outputs: readonly unknown[]): Uint8Array {
-    return encodeDeliveries(outputs as readonly Delivery[]);
+  encodeOutputs(topic: string, outputs: readonly unknown[]): { bytes: Uint8Array; count: number } {
+    if (topic.startsWith('in.')) return encodeMoves(outputs as readonly MoveOutput[]);
+    const deliveries = outputs as readonly Delivery[];
+    const count = deliveriesThatFit(deliveries);
+    return { bytes: encodeDeliveries(deliveries.slice(0, count)), count };
+  }
+
+  onLeave(leave: Leave, atMs: number): void {
+    this.#leaving.leave(
+      leave,
+      (part) => this.#move({ atMs, part }, leave.to),
+      (node, windows) => this.#closed(node, windows),
+    );
+  }
+
+  leavesEndedBy(outputs: readonly unknown[]): readonly string[] {
+    return (outputs as readonly MoveOutput[]).flatMap(({ part }) =>
+      part.kind === 'end' ? [part.token] : [],
+    );
+  }
+
+  onMoved(bytes: Uint8Array, atMs: number): void {
+    const part = decodePart(bytes);
+    const key = keyOf(part.to.id, part.to.isAnonymous);
+    // Gone on meanwhile: it follows, and arrives where the user is.
+    const alias = this.#host.state.aliases.get(key);
+    if (alias !== undefined) this.#move({ atMs, part: { ...part, to: alias.to } }, alias.to);
+    else this.#arriving.take(part, (node, windows) => this.#closed(node, windows));
+    this.#routesOf = -1;
   }
 
   freeze(): FrozenRuleBook {
@@ -142,6 +188,32 @@ class CampaignPipeline implements Pipeline {
     this.#book.restore(frozen as FrozenRuleBook);
     this.#event.timezone = this.#book.definitions.settings.timezone;
     this.#routesOf = -1;
+  }
+
+  #closed(node: RuleNode, windows: number): void {
+    if (this.#book.closed(node, windows)) this.#routesOf = -1;
+  }
+
+  #move(output: MoveOutput, to: UserId): void {
+    this.#host.emit(`in.${partitionOf(to.id, this.#host.partitionCount)}`, output);
+  }
+
+  /** An event by an id that is another's by now; it was not seen here before. */
+  #sendOn(envelope: EnvelopeReader, i: number, to: UserId): void {
+    const { state } = this.#host;
+    const { eventAtMs, eventIdLo: lo, eventIdHi: hi, properties } = this.#event;
+    const event: IncomingEvent = {
+      kind: envelope.kind[i]! as RecordKind,
+      userId: to.id,
+      isAnonymous: to.isAnonymous,
+      name: envelope.names[envelope.name[i]!]!,
+      eventAtMs,
+      flags: envelope.flags[i]! & ~RecordFlag.anonymous,
+      messageId: '',
+      properties,
+    };
+    this.#counters.eventsMoved++;
+    this.#move({ atMs: state.timeMs, part: { kind: 'event', event, eventId: { lo, hi } } }, to);
   }
 
   #readRoutes(envelope: EnvelopeReader): void {
@@ -168,7 +240,7 @@ class CampaignPipeline implements Pipeline {
       if (node.rule.kind !== 'inaction') continue;
       const closed = this.#inaction.cancel(node, node.rule, event);
       this.#counters.windowsCancelled += closed;
-      if (this.#book.closed(node, closed)) this.#routesOf = -1;
+      this.#closed(node, closed);
     }
     if ((flags[i]! & RecordFlag.historyOnly) !== 0) {
       this.#counters.historyOnly++;
@@ -234,7 +306,7 @@ class CampaignPipeline implements Pipeline {
         event: occurrence.properties,
       }),
     };
-    this.#host.emit(campaign.webhook, delivery);
+    this.#host.emit(`out.${campaign.webhook}`, delivery);
   }
 
   #profileOf(campaign: Campaign, key: Key): Record<string, unknown> {

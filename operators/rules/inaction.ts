@@ -22,6 +22,16 @@ export interface EventAtHand {
   readonly properties: Record<string, unknown>;
 }
 
+/** A window as another partition had it. */
+export interface WindowAtHand {
+  readonly anchorAtMs: number;
+  readonly extendedMs: number;
+  readonly restarts: number;
+  readonly eventIdLo: number;
+  readonly eventIdHi: number;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
 /** What became of a `did`. */
 export type Opening = 'opened' | 'restarted' | 'kept' | 'cancelled' | 'refused' | 'unmatched';
 
@@ -116,6 +126,70 @@ export class Inaction {
     );
     node.openWindows++;
     return 'opened';
+  }
+
+  /**
+   * A `without` of the same user's other id, known by the hash of its match value.
+   * @returns how many windows it closed; the caller counts them off
+   */
+  cancelBy(key: Key, node: RuleNode, rule: InactionRule, match: number, atMs: number): number {
+    const { windows } = this.#state;
+    let closed = 0;
+    const count = windows.find(key, node.number);
+    for (let i = 0; i < count; i++) {
+      const slot = windows.found[i]!;
+      const anchorAtMs = windows.anchorAtMs(slot);
+      if (atMs <= anchorAtMs) continue;
+      if (atMs > deadlineOf(rule, anchorAtMs, windows.extendedMs(slot))) continue;
+      const { did } = rule.match ?? {};
+      if (did !== undefined && hashOf(this.#textOf(this.#kept.propertiesOf(slot), did)) !== match) {
+        continue;
+      }
+      windows.cancel(slot);
+      closed++;
+    }
+    return closed;
+  }
+
+  /**
+   * A window of the same user's other id (E23). Of two that are tied, the one that ends later
+   * stays when repeats restart, the one that ends earlier when the first is kept.
+   * @returns `kept` when one that stood here stays instead, `restarted` when it gave way
+   */
+  adopt(
+    key: Key,
+    node: RuleNode,
+    rule: InactionRule,
+    window: WindowAtHand,
+    kept: KeptBytes,
+  ): Opening {
+    const text = rule.match && this.#textOf(window.properties, rule.match.did);
+    const match = hashOf(text);
+    const { windows, recentCancels, timeMs } = this.#state;
+    const { anchorAtMs, extendedMs } = window;
+    const { hashLo, hashHi } = key;
+    const { number } = node;
+    const endsAtMs = deadlineOf(rule, anchorAtMs, extendedMs);
+    if (recentCancels.has(hashLo, hashHi, number, match, anchorAtMs, endsAtMs, timeMs)) {
+      return 'cancelled';
+    }
+    const count = windows.find(key, number);
+    let replaced = -1;
+    for (let i = 0; i < count && rule.onRepeat !== 'parallel'; i++) {
+      const slot = windows.found[i]!;
+      if (!this.#isTied(slot, rule, match, text)) continue;
+      const otherEndsAtMs = deadlineOf(rule, windows.anchorAtMs(slot), windows.extendedMs(slot));
+      const staysAsItIs =
+        rule.onRepeat === 'restart' ? otherEndsAtMs >= endsAtMs : otherEndsAtMs <= endsAtMs;
+      if (staysAsItIs) return 'kept';
+      replaced = slot;
+      break;
+    }
+    if (replaced !== -1) windows.cancel(replaced);
+    else if (count >= OPEN_WINDOWS_MAX) return 'refused';
+    windows.open(key, number, { ...window, match, nowMs: timeMs }, kept);
+    if (replaced === -1) node.openWindows++;
+    return replaced === -1 ? 'opened' : 'restarted';
   }
 
   #repeat(slot: number, rule: InactionRule, event: EventAtHand, kept: KeptBytes): Opening {

@@ -2,7 +2,7 @@ import { Packr } from 'msgpackr';
 import { decodeProperties, type EnvelopeReader } from '../../engine/envelope-reader.ts';
 import type { PartitionState } from '../../engine/partition/partition-state.ts';
 import { BLOB_BYTES_MAX } from '../../engine/state/arena.ts';
-import { emptyKey } from '../../engine/state/key.ts';
+import { emptyKey, type Key } from '../../engine/state/key.ts';
 import type { KeptBytes } from '../../engine/state/window-table.ts';
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -53,6 +53,20 @@ export class KeptProperties {
     let to = this.#writeShape(shape);
     for (let at = start; at < end; at++) scratch[to++] = source[at]!;
     this.#range.end = to;
+    return this.#range;
+  }
+
+  /** As `keep`, of properties that are decoded already. */
+  keepProperties(key: Key, properties: Readonly<Record<string, unknown>>): KeptBytes | undefined {
+    const names = Object.keys(properties);
+    const values = Object.values(properties);
+    const shape = this.#state.shapes.numberOf(names);
+    const source = packr.pack(shape === -1 ? [names, values] : values);
+    const scratch = this.#scratch;
+    if (SHAPE_BYTES_MAX + source.length + key.length + 2 > scratch.length) return undefined;
+    const to = this.#writeShape(shape);
+    scratch.set(source, to);
+    this.#range.end = to + source.length;
     return this.#range;
   }
 

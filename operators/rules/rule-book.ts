@@ -19,6 +19,14 @@ export interface RuleNode {
   openWindows: number;
 }
 
+/** Names a rule in every partition: its number is a partition's own. */
+export interface RuleIdentity {
+  readonly campaignId: string;
+  readonly rule: Rule;
+  readonly publishedAtMs: number;
+  readonly isDropped: boolean;
+}
+
 /** An edge from an event name to a rule. */
 export interface RuleEdge {
   readonly node: RuleNode;
@@ -81,6 +89,40 @@ export class RuleBook {
     const node = this.#nodes[number];
     if (node === undefined) throw new LapseError('ERR_RULE_UNKNOWN', `No rule ${number} is known.`);
     return node;
+  }
+
+  /** In order of campaign and number. */
+  nodes(): RuleNode[] {
+    return this.#nodes.filter((node) => node !== undefined).sort(compareNodes);
+  }
+
+  identityOf({ campaignId, rule, publishedAtMs, isDropped }: RuleNode): RuleIdentity {
+    return { campaignId, rule, publishedAtMs, isDropped };
+  }
+
+  /**
+   * The rule that another partition means. One that is forgotten here, because no window of it was
+   * open any more, comes back as retired, for the windows that arrive.
+   */
+  nodeOfIdentity(identity: RuleIdentity): RuleNode {
+    const text = JSON.stringify(identity.rule);
+    const known = this.#nodes.find(
+      (node) =>
+        node?.campaignId === identity.campaignId &&
+        node.publishedAtMs === identity.publishedAtMs &&
+        JSON.stringify(node.rule) === text,
+    );
+    if (known !== undefined) return known;
+    const { campaignId, rule, publishedAtMs, isDropped } = identity;
+    const node = this.#addNode({ id: campaignId, rule }, publishedAtMs);
+    node.isRetired = true;
+    node.isDropped = isDropped;
+    return node;
+  }
+
+  /** A window has come to a retired rule: what closes it must be asked for again. */
+  opened(node: RuleNode): void {
+    if (node.isRetired && node.openWindows === 1) this.#compile();
   }
 
   /** The campaign as it is defined now, undefined when it was removed. */
@@ -167,7 +209,7 @@ export class RuleBook {
     );
   }
 
-  #addNode(campaign: Campaign, atMs: number): RuleNode {
+  #addNode(campaign: Pick<Campaign, 'id' | 'rule'>, atMs: number): RuleNode {
     // A number is used again once no window holds it.
     let number = this.#nodes.findIndex(
       (node) => node?.isRetired === true && node.openWindows === 0,

@@ -1,0 +1,135 @@
+import { Packr, Unpackr } from 'msgpackr';
+import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
+import { LapseError } from '../../engine/errors.ts';
+import type { Hash64 } from '../../engine/hash.ts';
+import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
+import type { UserId } from '../../engine/state/alias-table.ts';
+import type { RuleIdentity } from '../rules/rule-book.ts';
+
+/*
+ * What goes from one partition to another when a user's id joins another's: its state in parts,
+ * and its events that came after. Each part says whose it is now.
+ */
+
+/** An open window, as it stood. */
+export interface MovedWindow {
+  readonly kind: 'window';
+  readonly to: UserId;
+  readonly rule: RuleIdentity;
+  /** Event time of the newest `did`, Unix ms. */
+  readonly anchorAtMs: number;
+  readonly extendedMs: number;
+  readonly restarts: number;
+  readonly eventIdLo: number;
+  readonly eventIdHi: number;
+  /** Of that `did`. */
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+export interface MovedProfile {
+  readonly kind: 'profile';
+  readonly to: UserId;
+  readonly names: readonly string[];
+  readonly values: readonly unknown[];
+  /** Event time of each value, Unix ms. */
+  readonly saidAtMs: readonly number[];
+}
+
+/** A cancelling event of the last seconds, whose `did` may still be on the way. */
+export interface MovedCancel {
+  readonly kind: 'cancel';
+  readonly to: UserId;
+  readonly rule: RuleIdentity;
+  /** Hash of the match value, 0 without one. */
+  readonly match: number;
+  readonly eventAtMs: number;
+}
+
+/** Everything has been said; who waits for the token may go on. */
+export interface MoveEnd {
+  readonly kind: 'end';
+  readonly to: UserId;
+  readonly token: string;
+}
+
+export type MovedPart = MovedWindow | MovedProfile | MovedCancel | MoveEnd;
+
+/** An event that came by an id which is another's by now. */
+export interface MovedEvent {
+  readonly kind: 'event';
+  readonly event: IncomingEvent;
+  readonly eventId: Hash64;
+}
+
+/** An output for `in.<partition>`, with the partition time at which it left. */
+export interface MoveOutput {
+  readonly atMs: number;
+  readonly part: MovedPart | MovedEvent;
+}
+
+const packr = new Packr({ useRecords: false, variableMapSize: true, useToJSON: false });
+const unpackr = new Unpackr({ useRecords: false });
+const KINDS = ['window', 'profile', 'cancel', 'end'] as const;
+
+export function encodePart(part: MovedPart): Uint8Array {
+  const head = [KINDS.indexOf(part.kind), part.to.id, part.to.isAnonymous];
+  switch (part.kind) {
+    case 'window': {
+      const { rule, anchorAtMs, extendedMs, restarts, eventIdLo, eventIdHi, properties } = part;
+      // Names and values apart: a map would take a property's name `__proto__` for the prototype.
+      const kept = [Object.keys(properties), Object.values(properties)];
+      const times = [anchorAtMs, extendedMs, restarts, eventIdLo, eventIdHi];
+      return packr.pack([...head, JSON.stringify(rule), ...times, ...kept]);
+    }
+    case 'profile':
+      return packr.pack([...head, part.names, part.values, part.saidAtMs]);
+    case 'cancel':
+      return packr.pack([...head, JSON.stringify(part.rule), part.match, part.eventAtMs]);
+    case 'end':
+      return packr.pack([...head, part.token]);
+  }
+}
+
+/** @throws LapseError `ERR_ENVELOPE_CORRUPT` */
+export function decodePart(bytes: Uint8Array): MovedPart {
+  const [kind, id, isAnonymous, ...rest] = unpackr.unpack(bytes) as [number, string, boolean];
+  const fields = rest as unknown[];
+  const to = { id, isAnonymous };
+  switch (KINDS[kind]) {
+    case 'window': {
+      const [rule, anchorAtMs, extendedMs, restarts, eventIdLo, eventIdHi, names, values] =
+        fields as [string, number, number, number, number, number, string[], unknown[]];
+      return {
+        kind: 'window',
+        to,
+        rule: JSON.parse(rule) as RuleIdentity,
+        ...{ anchorAtMs, extendedMs, restarts, eventIdLo, eventIdHi },
+        properties: Object.fromEntries(names.map((name, i) => [name, values[i]])),
+      };
+    }
+    case 'profile': {
+      const [names, values, saidAtMs] = fields as [string[], unknown[], number[]];
+      return { kind: 'profile', to, names, values, saidAtMs };
+    }
+    case 'cancel': {
+      const [rule, match, eventAtMs] = fields as [string, number, number];
+      return { kind: 'cancel', to, rule: JSON.parse(rule) as RuleIdentity, match, eventAtMs };
+    }
+    case 'end':
+      return { kind: 'end', to, token: fields[0] as string };
+    default:
+      throw new LapseError('ERR_ENVELOPE_CORRUPT', `A moved part of kind ${kind} is not known.`);
+  }
+}
+
+/** An envelope for `in.<partition>` of as many of the first outputs as fit. */
+export function encodeMoves(outputs: readonly MoveOutput[]): { bytes: Uint8Array; count: number } {
+  const writer = new EnvelopeWriter();
+  for (const { atMs, part } of outputs) {
+    if (part.kind === 'event') writer.addEvent(part.event, atMs, part.eventId);
+    else writer.addPlain(RecordKind.moved, encodePart(part), atMs);
+    if (writer.isFull) break;
+  }
+  const { count } = writer;
+  return { bytes: writer.finish(), count };
+}
