@@ -106,6 +106,34 @@ const benches: readonly Bench[] = [
     },
   },
   {
+    name: 'overload',
+    does: 'twice the capacity, a slow receiver, a burst of windows: memory, losses, latency',
+    options: (command) =>
+      command
+        .addOption(logOption())
+        .addOption(sizeOption('--seconds <n>', 600, 4))
+        .addOption(sizeOption('--quiet-seconds <n>', 30, 1))
+        .addOption(sizeOption('--capacity-seconds <n>', 10, 1))
+        .addOption(sizeOption('--windows <n>', 1_000_000, 2_000))
+        .addOption(sizeOption('--producers <n>', 1_000, 50))
+        .addOption(sizeOption('--rate <n>', 50, 20))
+        .option('--batch <n>', 'events a request of the flood', whole, 100),
+    run: async (read) => {
+      const { benchOverload } = await import('./overload/overload-bench.ts');
+      return await benchOverload({
+        log: read.log as 'embedded' | 'jetstream',
+        seconds: Number(read.seconds),
+        quietSeconds: Number(read.quietSeconds),
+        capacitySeconds: Number(read.capacitySeconds),
+        windows: Number(read.windows),
+        producers: Number(read.producers),
+        rate: Number(read.rate),
+        batch: Number(read.batch),
+        seed: Number(read.seed),
+      });
+    },
+  },
+  {
     name: 'windows',
     does: 'bytes and ns of open windows, the pause of a checkpoint, the time of a restart',
     options: (command) =>

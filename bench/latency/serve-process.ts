@@ -44,6 +44,10 @@ export class ServeProcess {
     return new ServeProcess(child, url);
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   /** The quantiles that Lapse reports of one of its latencies, p50, p99, p99.9; NaN without one. */
   async quantilesOf(metric: string, labels = ''): Promise<[number, number, number]> {
     const text = await (await fetch(`${this.url}/metrics`)).text();

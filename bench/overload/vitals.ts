@@ -1,0 +1,94 @@
+/** Looks at the process now and then: its memory as the system counts it, and its own metrics. */
+import { readFileSync } from 'node:fs';
+
+export interface Vitals {
+  /** Unix ms. */
+  readonly atMs: number;
+  /** Resident memory without the mapped files, and with them, bytes; 0 where /proc is missing. */
+  readonly anonBytes: number;
+  readonly rssBytes: number;
+  readonly lagRecords: number;
+  readonly lagMs: number;
+  readonly intakeBytes: number;
+  readonly outputsWaiting: number;
+  readonly windowsOpen: number;
+  readonly windowsFired: number;
+  readonly events: number;
+  readonly appended: number;
+  /** Deliveries in memory, by webhook. */
+  readonly pending: ReadonlyMap<string, number>;
+}
+
+const KIB = 1_024;
+
+export class VitalsWatch {
+  readonly samples: Vitals[] = [];
+  readonly #url: string;
+  readonly #pid: number;
+  readonly #everyMs: number;
+  #isStopping = false;
+  #running: Promise<void> | undefined;
+
+  constructor(url: string, pid: number, everyMs: number) {
+    this.#url = url;
+    this.#pid = pid;
+    this.#everyMs = everyMs;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#running;
+  }
+
+  /** Those between two instants, Unix ms. */
+  between(fromMs: number, untilMs: number): Vitals[] {
+    return this.samples.filter(({ atMs }) => atMs >= fromMs && atMs < untilMs);
+  }
+
+  async look(): Promise<Vitals> {
+    const text = await (await fetch(`${this.#url}/metrics`)).text();
+    const value = (name: string) =>
+      Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
+    const operator = (what: string) =>
+      Number(new RegExp(`^lapse_operator_total{what="${what}"} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
+    const pending = text.matchAll(/^lapse_deliveries_pending\{webhook="([^"]+)"\} (\S+)$/gm);
+    const vitals: Vitals = {
+      atMs: Date.now(),
+      ...memoryOf(this.#pid),
+      lagRecords: value('lapse_lag_records'),
+      lagMs: value('lapse_lag_ms'),
+      intakeBytes: value('lapse_intake_bytes_in_flight'),
+      outputsWaiting: value('lapse_outputs_waiting'),
+      windowsOpen: value('lapse_windows_open'),
+      windowsFired: operator('windowsFired'),
+      events: operator('events'),
+      appended: value('lapse_records_appended_total'),
+      pending: new Map([...pending].map(([, webhook, count]) => [webhook!, Number(count)])),
+    };
+    this.samples.push(vitals);
+    return vitals;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopping) {
+      await this.look();
+      await new Promise((resolve) => setTimeout(resolve, this.#everyMs));
+    }
+  }
+}
+
+function memoryOf(pid: number): Pick<Vitals, 'anonBytes' | 'rssBytes'> {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return { anonBytes: 0, rssBytes: 0 };
+  }
+  const bytes = (name: string) =>
+    KIB * Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1] ?? 0);
+  return { anonBytes: bytes('RssAnon'), rssBytes: bytes('VmRSS') };
+}
