@@ -22,6 +22,11 @@ export interface IntakeOptions {
    * @default 64
    */
   readonly appendsMax?: number;
+  /**
+   * Above this many records that stand in the log and that the partitions have not processed
+   * (`processed` says how many they have), `hasRoom` is false. @default Infinity
+   */
+  readonly unreadRecordsMax?: number;
 }
 
 /**
@@ -42,10 +47,12 @@ export class Intake {
   readonly #lanes: IntakeLane[];
   readonly #inFlightBytesMax: number;
   readonly #appendsMax: number;
+  readonly #unreadRecordsMax: number;
   /** Lanes with something to append, each at most once, in the order in which they came to it. */
   readonly #ready: Ring<IntakeLane>;
   #appends = 0;
   #bytesInFlight = 0;
+  #recordsProcessed = 0;
   #isScheduled = false;
   #roomWaiters: (() => void)[] = [];
   #idleWaiters: (() => void)[] = [];
@@ -63,6 +70,7 @@ export class Intake {
     this.horizon = new Horizon(options.clock);
     this.#inFlightBytesMax = options.inFlightBytesMax ?? 64 * 1024 * 1024;
     this.#appendsMax = options.appendsMax ?? 64;
+    this.#unreadRecordsMax = options.unreadRecordsMax ?? Infinity;
     this.#ready = new Ring(options.log.partitionCount);
     const onSealed = (bytesMore: number) => {
       this.#bytesInFlight += bytesMore;
@@ -74,9 +82,22 @@ export class Intake {
     this.#tokenPrefix = options.clock.now().toString(36);
   }
 
-  /** False while too much is on its way: doors push back. */
+  /** False while too much is on its way, or unread: doors push back. */
   get hasRoom(): boolean {
-    return this.#bytesInFlight < this.#inFlightBytesMax;
+    return (
+      this.#bytesInFlight < this.#inFlightBytesMax && this.unreadRecords <= this.#unreadRecordsMax
+    );
+  }
+
+  /** Records appended by this intake that the partitions have not processed, as far as told. */
+  get unreadRecords(): number {
+    return Math.max(0, this.recordsAppended - this.#recordsProcessed);
+  }
+
+  /** Says how many records the partitions have processed since the start. */
+  processed(records: number): void {
+    this.#recordsProcessed = records;
+    this.#tellRoom();
   }
 
   get bytesInFlight(): number {
@@ -146,6 +167,11 @@ export class Intake {
       lane.writer.addTick(at);
       this.#added(lane, before, undefined);
     });
+  }
+
+  #tellRoom(): void {
+    if (this.#roomWaiters.length === 0 || !this.hasRoom) return;
+    for (const resolve of this.#roomWaiters.splice(0)) resolve();
   }
 
   /** One a partition: under load it may be put off again and again, and records bring time. */
@@ -280,7 +306,7 @@ export class Intake {
     this.#enqueue(lane);
     const failure = error === undefined ? undefined : unavailable(error);
     for (const acknowledgement of sealed.acknowledgements) acknowledgement.settle(failure);
-    if (this.hasRoom) for (const resolve of this.#roomWaiters.splice(0)) resolve();
+    this.#tellRoom();
     if (this.#bytesInFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
     this.#pump();
   }

@@ -32,6 +32,8 @@ export const RecordFlag = {
   clamped: 2,
   /** Too old or too far ahead to trigger: may still cancel and convert (E15). */
   historyOnly: 4,
+  /** Came to another partition first, by an id that is this user's by now. */
+  moved: 8,
 } as const;
 
 /**

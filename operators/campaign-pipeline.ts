@@ -7,11 +7,18 @@ import type { UserId } from '../engine/state/alias-table.ts';
 import { emptyKey, type Key, keyOf, rehash } from '../engine/state/key.ts';
 import type { CampaignCounters } from './campaign-counters.ts';
 import type { Campaign, Definitions } from './definitions.ts';
-import { deliveriesThatFit, encodeDeliveries } from './delivery/codec.ts';
+import { deliveryBytes, encodeDeliveries } from './delivery/codec.ts';
 import type { Delivery } from './delivery/delivery.ts';
 import { Arriving } from './identity/arriving.ts';
 import { Leaving } from './identity/leaving.ts';
-import { decodePart, encodeMoves, type MoveOutput } from './identity/parts.ts';
+import {
+  decodePart,
+  encodeMoves,
+  type MoveOutput,
+  moveBytes,
+  movedEvent,
+  movedPart,
+} from './identity/parts.ts';
 import { qualificationIds } from './qualification-id.ts';
 import { renderProfile } from './render/variables.ts';
 import { EventView } from './rules/event-view.ts';
@@ -46,6 +53,8 @@ export interface CampaignPipelineOptions {
   readonly onQualified?: (qualification: Qualification) => void;
 }
 
+/** Topics of the partitions' input: what moves goes there; every other output is a delivery. */
+const INPUT = 'in.';
 const NO_PROFILE: Record<string, unknown> = {};
 const decoder = new TextDecoder();
 
@@ -149,24 +158,27 @@ class CampaignPipeline implements Pipeline {
     return this.#book.compare(a, b);
   }
 
-  encodeOutputs(topic: string, outputs: readonly unknown[]): { bytes: Uint8Array; count: number } {
-    if (topic.startsWith('in.')) return encodeMoves(outputs as readonly MoveOutput[]);
-    const deliveries = outputs as readonly Delivery[];
-    const count = deliveriesThatFit(deliveries);
-    return { bytes: encodeDeliveries(deliveries.slice(0, count)), count };
+  encodeOutputs(topic: string, outputs: readonly unknown[]): Uint8Array {
+    if (topic.startsWith(INPUT)) return encodeMoves(outputs as readonly MoveOutput[]);
+    return encodeDeliveries(outputs as readonly Delivery[]);
+  }
+
+  outputBytes(topic: string, output: unknown): number {
+    if (topic.startsWith(INPUT)) return moveBytes(output as MoveOutput);
+    return deliveryBytes(output as Delivery);
   }
 
   onLeave(leave: Leave, atMs: number): void {
     this.#leaving.leave(
       leave,
-      (part) => this.#move({ atMs, part }, leave.to),
+      (part) => this.#move(movedPart(part, atMs), leave.to),
       (node, windows) => this.#closed(node, windows),
     );
   }
 
   leavesEndedBy(outputs: readonly unknown[]): readonly string[] {
-    return (outputs as readonly MoveOutput[]).flatMap(({ part }) =>
-      part.kind === 'end' ? [part.token] : [],
+    return (outputs as readonly MoveOutput[]).flatMap((output) =>
+      output.kind === 'part' && output.token !== undefined ? [output.token] : [],
     );
   }
 
@@ -175,7 +187,7 @@ class CampaignPipeline implements Pipeline {
     const key = keyOf(part.to.id, part.to.isAnonymous);
     // Gone on meanwhile: it follows, and arrives where the user is.
     const alias = this.#host.state.aliases.get(key);
-    if (alias !== undefined) this.#move({ atMs, part: { ...part, to: alias.to } }, alias.to);
+    if (alias !== undefined) this.#move(movedPart({ ...part, to: alias.to }, atMs), alias.to);
     else this.#arriving.take(part, (node, windows) => this.#closed(node, windows));
     this.#routesOf = -1;
   }
@@ -195,7 +207,7 @@ class CampaignPipeline implements Pipeline {
   }
 
   #move(output: MoveOutput, to: UserId): void {
-    this.#host.emit(`in.${partitionOf(to.id, this.#host.partitionCount)}`, output);
+    this.#host.emit(`${INPUT}${partitionOf(to.id, this.#host.partitionCount)}`, output);
   }
 
   /** An event by an id that is another's by now; it was not seen here before. */
@@ -208,12 +220,13 @@ class CampaignPipeline implements Pipeline {
       isAnonymous: to.isAnonymous,
       name: envelope.names[envelope.name[i]!]!,
       eventAtMs,
-      flags: envelope.flags[i]! & ~RecordFlag.anonymous,
+      flags: (envelope.flags[i]! & ~RecordFlag.anonymous) | RecordFlag.moved,
       messageId: '',
       properties,
     };
     this.#counters.eventsMoved++;
-    this.#move({ atMs: state.timeMs, part: { kind: 'event', event, eventId: { lo, hi } } }, to);
+    const bytes = envelope.bodyEndOf(i) - envelope.bodyStartOf(i);
+    this.#move(movedEvent(event, { lo, hi }, state.timeMs, bytes), to);
   }
 
   #readRoutes(envelope: EnvelopeReader): void {

@@ -38,6 +38,11 @@ export interface LapseOptions {
 
 /** Appends of a JetStream log cost 40 µs of processor each: fewer at a time, larger envelopes. */
 const JETSTREAM_APPENDS_MAX = 8;
+/**
+ * Records that may stand unread behind the partitions, seconds of their work: more would only make
+ * everything later, so the doors push back.
+ */
+const UNREAD_RECORDS_MAX = 500_000;
 
 /**
  * The whole engine in this process: doors, log, threads with partitions, sender. The order of
@@ -147,6 +152,7 @@ async function startParts(
   const intake = new Intake({
     log,
     clock: systemClock,
+    unreadRecordsMax: UNREAD_RECORDS_MAX,
     ...(home.kind === 'jetstream' ? { appendsMax: JETSTREAM_APPENDS_MAX } : {}),
   });
   const counters = new DoorCounters();
@@ -176,7 +182,9 @@ async function startParts(
   );
   const sender = new SenderThread(home, { definitions, userAgent }, listener);
   closers.push(() => sender.terminate());
-  const partitions = new PartitionThreads(home, settings, listener);
+  const partitions = new PartitionThreads(home, settings, listener, (records) =>
+    intake.processed(records),
+  );
   closers.push(() => partitions.terminate());
   const timeoutMsMax = Math.max(0, ...definitions.webhooks.map(({ timeoutMs }) => timeoutMs));
   const drainMsMax = DRAIN_MS_MAX + timeoutMsMax;

@@ -112,7 +112,13 @@ export class PartitionThreads {
   readonly #threads: Thread<FromPartitionWorker>[];
   readonly stats: (PartitionStats | undefined)[] = [];
 
-  constructor(home: LogHome, settings: RuntimeSettings, listener: ThreadListener) {
+  /** @param onProcessed told now and then how many records they have processed of what came in */
+  constructor(
+    home: LogHome,
+    settings: RuntimeSettings,
+    listener: ThreadListener,
+    onProcessed: (records: number) => void,
+  ) {
     const { workers, partitions, checkpointIntervalMs, reorderWindowMs } = settings.engine;
     const count = Math.min(workers, partitions);
     this.#threads = Array.from({ length: count }, (_, index) => {
@@ -136,8 +142,10 @@ export class PartitionThreads {
         if (message.kind === 'ticks') listener.onTicks(message.ticks);
         else if (message.kind === 'aliases') listener.onAliases(message.aliases);
         else if (message.kind === 'moved') listener.onMoved(message.partition, message.tokens);
-        else if (message.kind === 'stats') this.stats[index] = message.stats;
-        else if (message.kind === 'warning') {
+        else if (message.kind === 'stats') {
+          this.stats[index] = message.stats;
+          onProcessed(this.stats.reduce((sum, one) => sum + (one?.recordsProcessed ?? 0), 0));
+        } else if (message.kind === 'warning') {
           listener.onWarning(`partition ${message.partition}`, errorOfThread(message.error));
         }
       });

@@ -104,7 +104,7 @@ export class SimulatedPartitions {
     partition.run(() => false);
     for (let move = this.#moves.shift(); move !== undefined; move = this.#moves.shift()) {
       const { target, output } = move;
-      const { bytes } = target.pipeline.encodeOutputs(move.topic, [output]);
+      const bytes = target.pipeline.encodeOutputs(move.topic, [output]);
       target.begin({ offset: ++this.#offset, storedAtMs: 0, bytes });
       target.run(() => false);
     }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { LapseError } from '../errors.ts';
 import type { Log, Offset, WriterPosition } from '../log.ts';
+import { OutputRoom } from './output-room.ts';
 
 export interface OutputLanesOptions {
   readonly log: Log;
@@ -8,6 +9,10 @@ export interface OutputLanesOptions {
   readonly partition: number;
   readonly epoch: number;
   readonly encode: OutputEncoder;
+  /** About how many bytes an output takes when encoded. @default 0: nothing is known of it */
+  readonly bytesOf?: (topic: string, output: unknown) => number;
+  /** Shared by the partitions of a thread. @default one of its own */
+  readonly room?: OutputRoom;
   /** These stand in the topic now, for the first time or since before a replay. */
   readonly onStored?: (topic: string, outputs: readonly unknown[]) => void;
   /** There is room again after there was none. */
@@ -16,17 +21,12 @@ export interface OutputLanesOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/**
- * Encodes outputs of one topic as an envelope: as many of the first as fit, at least one.
- * @returns the envelope and how many stand in it
- */
-export type OutputEncoder = (
-  topic: string,
-  outputs: readonly unknown[],
-) => { readonly bytes: Uint8Array; readonly count: number };
+/** Encodes outputs of one topic as one envelope. */
+export type OutputEncoder = (topic: string, outputs: readonly unknown[]) => Uint8Array;
 
 interface Output {
   readonly output: unknown;
+  readonly bytes: number;
   readonly offset: Offset;
   readonly ordinal: number;
 }
@@ -50,8 +50,10 @@ interface Waiter {
 }
 
 const APPEND_OUTPUTS_MAX = 1_000;
-/** Above so many waiting outputs the partition reads no further. */
-const WAITING_MAX = 20_000;
+/** As for the envelopes of events: a NATS message has 1 MiB, and texts may grow when encoded. */
+const APPEND_BYTES_MAX = 256 * 1024;
+/** So many outputs a partition may have waiting when the others have filled the room. */
+const OWN_OUTPUTS_MIN = 64;
 const RETRY_MS = 250;
 
 /**
@@ -61,6 +63,8 @@ const RETRY_MS = 250;
 export class OutputLanes {
   readonly #options: OutputLanesOptions;
   readonly #lanes = new Map<string, Lane>();
+  readonly #room: OutputRoom;
+  readonly #onFree: () => void;
   #waiting = 0;
   #isStopped = false;
   appended = 0;
@@ -69,10 +73,14 @@ export class OutputLanes {
 
   constructor(options: OutputLanesOptions) {
     this.#options = options;
+    this.#room = options.room ?? new OutputRoom();
+    this.#onFree = () => options.onRoom();
+    this.#room.join(this.#onFree);
   }
 
+  /** False while too much waits: the partition goes no further, not even in an envelope. */
   get hasRoom(): boolean {
-    return this.#waiting < WAITING_MAX;
+    return this.#room.isFree || this.#waiting < OWN_OUTPUTS_MIN;
   }
 
   get waiting(): number {
@@ -85,8 +93,10 @@ export class OutputLanes {
       entry = this.#openLane(topic);
       this.#lanes.set(topic, entry);
     }
-    entry.queue.push({ output, offset, ordinal });
+    const bytes = this.#options.bytesOf?.(topic, output) ?? 0;
+    entry.queue.push({ output, bytes, offset, ordinal });
     this.#waiting++;
+    this.#room.take(bytes);
   }
 
   /** Starts what can be started. */
@@ -111,10 +121,16 @@ export class OutputLanes {
 
   /** Starts nothing more. */
   stop(): void {
+    if (!this.#isStopped) this.#leaveRoom();
     this.#isStopped = true;
     for (const lane of this.#lanes.values()) {
       for (const { reject } of lane.waiters.splice(0)) reject(stoppedError(lane));
     }
+  }
+
+  #leaveRoom(): void {
+    this.#room.leave(this.#onFree);
+    for (const { queue } of this.#lanes.values()) this.#room.give(queue.length, bytesIn(queue));
   }
 
   #openLane(topic: string): Lane {
@@ -147,11 +163,10 @@ export class OutputLanes {
     if (!lane.isReady || lane.isAppending || this.#isStopped) return;
     this.#skipReplayed(lane);
     if (lane.queue.length === 0) return;
-    const first = lane.queue.slice(0, APPEND_OUTPUTS_MAX);
-    const outputs = first.map(({ output }) => output);
-    const { bytes, count } = this.#options.encode(lane.topic, outputs);
+    const batch = lane.queue.slice(0, appendLength(lane.queue));
+    const outputs = batch.map(({ output }) => output);
     lane.isAppending = true;
-    this.#append(lane, first.slice(0, count), bytes);
+    this.#append(lane, batch, this.#options.encode(lane.topic, outputs));
   }
 
   #append(lane: Lane, batch: readonly Output[], bytes: Uint8Array): void {
@@ -166,7 +181,7 @@ export class OutputLanes {
         lane.queue.splice(0, batch.length);
         this.appended += batch.length;
         this.#stored(lane, batch);
-        this.#leave(lane, batch.length);
+        this.#leave(lane, batch);
         this.#pump(lane);
       },
       (error: unknown) => {
@@ -202,9 +217,10 @@ export class OutputLanes {
     let count = 0;
     while (count < queue.length && isAtOrBelow(queue[count]!, position)) count++;
     if (count === 0) return;
-    this.#stored(lane, queue.splice(0, count));
+    const skipped = queue.splice(0, count);
+    this.#stored(lane, skipped);
     this.replayed += count;
-    this.#leave(lane, count);
+    this.#leave(lane, skipped);
   }
 
   #stored({ topic }: Lane, stored: readonly Output[]): void {
@@ -214,15 +230,31 @@ export class OutputLanes {
     );
   }
 
-  #leave(lane: Lane, count: number): void {
-    lane.left += count;
+  #leave(lane: Lane, outputs: readonly Output[]): void {
+    lane.left += outputs.length;
     while (lane.waiters.length > 0 && lane.waiters[0]!.count <= lane.left) {
       lane.waiters.shift()!.resolve();
     }
     const hadRoom = this.hasRoom;
-    this.#waiting -= count;
+    this.#waiting -= outputs.length;
+    if (!this.#isStopped) this.#room.give(outputs.length, bytesIn(outputs));
     if (!hadRoom && this.hasRoom) this.#options.onRoom();
   }
+}
+
+function bytesIn(outputs: readonly Output[]): number {
+  return outputs.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** How many of the first ones make an envelope: at least one. */
+function appendLength(queue: readonly Output[]): number {
+  const most = Math.min(queue.length, APPEND_OUTPUTS_MAX);
+  let bytes = 0;
+  for (let count = 0; count < most; count++) {
+    bytes += queue[count]!.bytes;
+    if (bytes > APPEND_BYTES_MAX) return Math.max(1, count);
+  }
+  return most;
 }
 
 function stoppedError({ topic }: Lane): LapseError {

@@ -6,6 +6,7 @@ import { LapseError } from '../errors.ts';
 import { BEGINNING, type Log, type LogReader, type Offset } from '../log.ts';
 import { RecordKind } from '../records.ts';
 import { OutputLanes } from './output-lanes.ts';
+import type { OutputRoom } from './output-room.ts';
 import { Partition } from './partition.ts';
 import type { PipelineFactory } from './pipeline.ts';
 import { readTrimMark, trimBehindMark } from './trim-mark.ts';
@@ -17,6 +18,8 @@ export interface PartitionRunnerOptions {
   readonly checkpoints: CheckpointStore;
   readonly createPipeline: PipelineFactory;
   readonly reorderWindowMs: number;
+  /** For outputs that wait, shared by the partitions of a thread. @default one of its own */
+  readonly outputRoom?: OutputRoom;
   /** There may be something to read. */
   readonly onReadable: () => void;
   /** The partition has stopped for good. */
@@ -96,6 +99,8 @@ export class PartitionRunner {
       partition,
       epoch,
       encode: (topic, outputs) => core.pipeline.encodeOutputs(topic, outputs),
+      bytesOf: (topic, output) => core.pipeline.outputBytes(topic, output),
+      ...(options.outputRoom === undefined ? {} : { room: options.outputRoom }),
       onStored: (topic, outputs) => {
         if (!topic.startsWith(INPUT)) return;
         const tokens = core.pipeline.leavesEndedBy(outputs);
@@ -160,13 +165,17 @@ export class PartitionRunner {
   turn(isOverBudget: () => boolean): TurnEnd {
     if (this.#isStopped) return 'idle';
     const core = this.#core;
+    const { lanes } = this;
+    // A tick alone may fire as many windows as there are: room is asked for within it too.
+    const mustPause = () => isOverBudget() || !lanes.hasRoom;
     try {
       for (;;) {
         if (core.isInside) {
-          if (!core.run(isOverBudget)) return 'more';
+          if (!lanes.hasRoom) return 'blocked';
+          if (!core.run(mustPause)) return lanes.hasRoom ? 'more' : 'blocked';
         }
         if (core.offset >= this.#claimedAt) this.#recover();
-        if (!this.lanes.hasRoom) return 'blocked';
+        if (!lanes.hasRoom) return 'blocked';
         if (isOverBudget()) return 'more';
         const stored = this.#reader.poll();
         this.isCaughtUp = stored === undefined;
@@ -188,6 +197,14 @@ export class PartitionRunner {
     this.recordsReplayed = this.#core.recordsProcessed;
     this.#onRecovered();
     this.#onRecovered = undefined;
+  }
+
+  /** Ends an envelope that is half processed, as fast as the log takes what follows from it. */
+  async finishEnvelope(): Promise<void> {
+    while (this.#core.isInside && !this.#isStopped) {
+      if (this.lanes.hasRoom) this.#core.run(() => !this.lanes.hasRoom);
+      await this.lanes.drained();
+    }
   }
 
   /** True when a checkpoint would say something new. */

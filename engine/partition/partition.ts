@@ -1,7 +1,7 @@
 import { EnvelopeReader } from '../envelope-reader.ts';
 import { LapseError } from '../errors.ts';
 import { BEGINNING, type Offset, type StoredEnvelope } from '../log.ts';
-import { type Leave, RecordKind } from '../records.ts';
+import { type Leave, RecordFlag, RecordKind } from '../records.ts';
 import { compareKeys, emptyKey } from '../state/key.ts';
 import { PartitionState, type PartitionStateOptions } from './partition-state.ts';
 import type { Pipeline, PipelineFactory } from './pipeline.ts';
@@ -37,6 +37,7 @@ export class Partition {
   readonly pipeline: Pipeline;
   /** The last envelope that is processed whole. */
   offset: Offset = BEGINNING;
+  /** Without those that came from other partitions: each record that came in counts once. */
   recordsProcessed = 0;
   /** Due time of the windows fired last, Unix ms; 0 before the first. */
   firedDueAtMs = 0;
@@ -110,7 +111,9 @@ export class Partition {
       }
       this.#process(i);
       this.#next++;
-      this.recordsProcessed++;
+      if (kind !== RecordKind.moved && (envelope.flags[i]! & RecordFlag.moved) === 0) {
+        this.recordsProcessed++;
+      }
     }
     this.#isInside = false;
     this.offset = this.#current;

@@ -18,6 +18,8 @@ export interface Pipeline extends WindowDeadlines {
   /** Order of two rules among windows of one key that are due together. */
   compareRules(a: number, b: number): number;
   readonly encodeOutputs: OutputEncoder;
+  /** About how many bytes an output takes, encoded or in memory. */
+  outputBytes(topic: string, output: unknown): number;
   /** A user's id has become another's. */
   onLeave(leave: Leave, atMs: number): void;
   /** Tokens of the leaves of which these outputs are the last ones. */

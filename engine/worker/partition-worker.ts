@@ -3,6 +3,7 @@ import { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { systemClock } from '../clock.ts';
 import { LapseError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { OutputRoom } from '../partition/output-room.ts';
 import { PartitionRunner } from '../partition/partition-runner.ts';
 import type { PipelineFactory } from '../partition/pipeline.ts';
 import type { Alias } from '../state/alias-table.ts';
@@ -44,6 +45,7 @@ export async function runPartitionWorker(options: PartitionWorkerOptions): Promi
 class PartitionWorker {
   readonly #options: PartitionWorkerOptions;
   readonly #loop: TurnLoop;
+  readonly #outputRoom = new OutputRoom();
   #ticks: TickRequest[] = [];
   #replayedRecords = 0;
   #statsTimer: NodeJS.Timeout | undefined;
@@ -90,6 +92,7 @@ class PartitionWorker {
       checkpoints: new CheckpointStore(checkpointFolder, partition),
       createPipeline,
       reorderWindowMs,
+      outputRoom: this.#outputRoom,
       onReadable: () => this.#loop.readable(partition),
       onFailure: (_partition, error) => this.#fail(error),
       onMoved: (target, tokens) => this.#post({ kind: 'moved', partition: target, tokens }),

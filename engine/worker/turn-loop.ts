@@ -97,7 +97,7 @@ export class TurnLoop {
       [...this.#entries.values()].map(async ({ runner }) => {
         try {
           // Finishes an envelope that is half processed: a checkpoint stands between two.
-          while (runner.core.isInside && runner.lanes.hasRoom) runner.core.run(() => false);
+          await runner.finishEnvelope();
           await runner.lanes.drained();
           await runner.finalCheckpoint();
         } catch (error) {

@@ -21,6 +21,14 @@ type Columns = readonly [
 ];
 const COLUMN_COUNT = 9;
 
+/** Numbers, lengths and the id of a delivery beside its texts. */
+const DELIVERY_BYTES = 64;
+
+/** About how many bytes a delivery takes: its characters, of which most are of one byte. */
+export function deliveryBytes({ userId, body }: Delivery): number {
+  return DELIVERY_BYTES + userId.length + body.length;
+}
+
 /** One envelope for `out.<webhook>`, in the order given. The caller owns the bytes. */
 export function encodeDeliveries(deliveries: readonly Delivery[]): Uint8Array {
   const campaigns = new Map<string, number>();
@@ -40,24 +48,6 @@ export function encodeDeliveries(deliveries: readonly Delivery[]): Uint8Array {
     deliveries.map((delivery) => delivery.body),
   ];
   return packVersioned(VERSION, columns);
-}
-
-/**
- * Characters of bodies in one envelope: JSON takes three bytes for each at most, and an envelope
- * must fit a NATS message (1 MiB by default).
- */
-const BODY_CHARS_MAX = 256 * 1024;
-/** Ids, times and what stands around them. */
-const DELIVERY_CHARS = 100;
-
-/** How many of the first deliveries fit one envelope; at least one. */
-export function deliveriesThatFit(deliveries: readonly Delivery[]): number {
-  let chars = 0;
-  for (let i = 0; i < deliveries.length; i++) {
-    chars += deliveries[i]!.body.length + deliveries[i]!.userId.length + DELIVERY_CHARS;
-    if (chars > BODY_CHARS_MAX) return Math.max(1, i);
-  }
-  return deliveries.length;
 }
 
 /** @throws LapseError `ERR_ENVELOPE_VERSION`, `ERR_ENVELOPE_CORRUPT` */

@@ -54,17 +54,37 @@ export interface MoveEnd {
 
 export type MovedPart = MovedWindow | MovedProfile | MovedCancel | MoveEnd;
 
-/** An event that came by an id which is another's by now. */
-export interface MovedEvent {
-  readonly kind: 'event';
-  readonly event: IncomingEvent;
-  readonly eventId: Hash64;
+/** An output for `in.<partition>`, with the partition time at which it left. */
+export type MoveOutput =
+  | {
+      readonly kind: 'part';
+      readonly atMs: number;
+      readonly body: Uint8Array;
+      /** Of the move that ends with it. */
+      readonly token: string | undefined;
+    }
+  /** An event that came by an id which is another's by now. */
+  | {
+      readonly kind: 'event';
+      readonly atMs: number;
+      readonly event: IncomingEvent;
+      readonly eventId: Hash64;
+      readonly bytes: number;
+    };
+
+export function movedPart(part: MovedPart, atMs: number): MoveOutput {
+  const token = part.kind === 'end' ? part.token : undefined;
+  return { kind: 'part', atMs, body: encodePart(part), token };
 }
 
-/** An output for `in.<partition>`, with the partition time at which it left. */
-export interface MoveOutput {
-  readonly atMs: number;
-  readonly part: MovedPart | MovedEvent;
+/** @param bytes of the event's body */
+export function movedEvent(
+  event: IncomingEvent,
+  eventId: Hash64,
+  atMs: number,
+  bytes: number,
+): MoveOutput {
+  return { kind: 'event', atMs, event, eventId, bytes };
 }
 
 const packr = new Packr({ useRecords: false, variableMapSize: true, useToJSON: false });
@@ -122,14 +142,20 @@ export function decodePart(bytes: Uint8Array): MovedPart {
   }
 }
 
-/** An envelope for `in.<partition>` of as many of the first outputs as fit. */
-export function encodeMoves(outputs: readonly MoveOutput[]): { bytes: Uint8Array; count: number } {
+/** Columns of a record, and the names it may bring. */
+const RECORD_BYTES = 256;
+
+/** About how many bytes an output takes. */
+export function moveBytes(output: MoveOutput): number {
+  return RECORD_BYTES + (output.kind === 'part' ? output.body.length : output.bytes);
+}
+
+/** One envelope for `in.<partition>`. */
+export function encodeMoves(outputs: readonly MoveOutput[]): Uint8Array {
   const writer = new EnvelopeWriter();
-  for (const { atMs, part } of outputs) {
-    if (part.kind === 'event') writer.addEvent(part.event, atMs, part.eventId);
-    else writer.addPlain(RecordKind.moved, encodePart(part), atMs);
-    if (writer.isFull) break;
+  for (const output of outputs) {
+    if (output.kind === 'event') writer.addEvent(output.event, output.atMs, output.eventId);
+    else writer.addPlain(RecordKind.moved, output.body, output.atMs);
   }
-  const { count } = writer;
-  return { bytes: writer.finish(), count };
+  return writer.finish();
 }

@@ -181,6 +181,22 @@ describe('intake', () => {
     await acknowledgement.close();
   });
 
+  test('there is no room while the partitions are too far behind, and room as they read on', async () => {
+    const unreadRecordsMax = 10;
+    const log = new MemoryLog({ partitionCount: 1 });
+    const intake = new Intake({ log, clock: new ManualClock(NOW_MS), unreadRecordsMax });
+    const acknowledgement = new Acknowledgement();
+    for (let i = 0; i <= unreadRecordsMax; i++) {
+      intake.add(anEvent({ messageId: `m${i}` }), NOW_MS, acknowledgement);
+    }
+    await acknowledgement.close();
+    expect([intake.unreadRecords, intake.hasRoom]).toEqual([unreadRecordsMax + 1, false]);
+    const room = intake.room();
+    intake.processed(1);
+    await room;
+    expect([intake.unreadRecords, intake.hasRoom]).toEqual([unreadRecordsMax, true]);
+  });
+
   test('everything is refused with the reason, after fail', () => {
     const intake = new Intake({
       log: new MemoryLog({ partitionCount: 1 }),

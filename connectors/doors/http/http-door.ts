@@ -17,6 +17,7 @@ import type { RejectedStore } from '../rejected.ts';
 import { decodeBody, parseBody, tooLarge } from './http-body.ts';
 import { type RequestEvents, RequestIntake } from './http-events.ts';
 import { type HttpProblem, HttpProblemError, sendProblem } from './http-problem.ts';
+import { RequestTurns } from './request-turns.ts';
 
 export interface HttpDoorOptions {
   readonly intake: Intake;
@@ -27,6 +28,8 @@ export interface HttpDoorOptions {
   readonly limits?: EventLimits;
   /** Names a request; what an event without a messageId is named after. @default randomUUID */
   readonly newId?: () => string;
+  /** @default new RequestTurns() */
+  readonly turns?: RequestTurns;
 }
 
 /** The addresses of single events; browser SDKs use the short ones. */
@@ -62,9 +65,11 @@ export async function registerHttpDoor(
       (request: FastifyRequest, body: Buffer) =>
         decodeBody(body, request.headers['content-encoding'], bodyLimit),
     );
-    scope.addHook('onRequest', async (_request, reply) => {
-      const problem = door.closedBecause();
+    scope.addHook('onRequest', async (request, reply) => {
+      const problem = door.closedBecause() ?? door.crowdedBecause(request);
       if (problem !== undefined) return door.turnAway(reply, problem);
+      // Also when the client goes away before it has sent its body, or before the answer.
+      reply.raw.once('close', door.hold(request));
     });
     scope.setErrorHandler((error, _request, reply) => door.turnAway(reply, door.problemOf(error)));
     for (const [path, type] of SINGLE_PATHS) {
@@ -83,6 +88,7 @@ class HttpDoor {
   readonly #limits: EventLimits;
   readonly #newId: () => string;
   readonly #requests: RequestIntake;
+  readonly #turns: RequestTurns;
 
   constructor(options: HttpDoorOptions) {
     this.#intake = options.intake;
@@ -90,6 +96,7 @@ class HttpDoor {
     this.#counters = options.counters;
     this.#limits = options.limits ?? DEFAULT_EVENT_LIMITS;
     this.#newId = options.newId ?? randomUUID;
+    this.#turns = options.turns ?? new RequestTurns();
     this.#requests = new RequestIntake(options.intake, options.rejected, this.#limits);
   }
 
@@ -108,16 +115,46 @@ class HttpDoor {
       };
     }
     if (this.#intake.hasRoom) return undefined;
-    return {
-      status: 429,
-      code: 'ERR_INTAKE_FULL',
-      detail: `${this.#intake.bytesInFlight} bytes of events are on their way; send again later.`,
-      retryAfterSeconds: RETRY_AFTER_SECONDS,
-    };
+    const { bytesInFlight, unreadRecords } = this.#intake;
+    return tooMany(
+      'ERR_INTAKE_FULL',
+      `${bytesInFlight} bytes of events are on their way and ${unreadRecords} records wait for ` +
+        'the partitions; send again later.',
+    );
+  }
+
+  /** Why one more request cannot be held, asked before its body is read. */
+  crowdedBecause(request: FastifyRequest): HttpProblem | undefined {
+    if (this.#turns.hasRoomFor(this.#bytesToHold(request))) return undefined;
+    const { heldBytes, waitingCount } = this.#turns;
+    return tooMany(
+      'ERR_DOOR_CROWDED',
+      `${waitingCount} requests wait to be read and ${heldBytes} bytes are held; send again later.`,
+    );
+  }
+
+  hold(request: FastifyRequest): () => void {
+    return this.#turns.hold(this.#bytesToHold(request));
+  }
+
+  /** Of a body of unknown length, or one to be inflated, as much as it may become. */
+  #bytesToHold({ headers }: FastifyRequest): number {
+    const length = Number(headers['content-length'] ?? Number.NaN);
+    const isPlain = headers['content-encoding'] === undefined && length >= 0;
+    return isPlain ? Math.min(length, this.bodyLimit) : this.bodyLimit;
   }
 
   takeSingle(body: unknown, type: string, reply: FastifyReply): Promise<FastifyReply> {
     const bytes = bytesOf(body);
+    return this.#turns.run(bytes.length, () => this.#takeSingle(bytes, type, reply));
+  }
+
+  takeBatch(body: unknown, reply: FastifyReply): Promise<FastifyReply> {
+    const bytes = bytesOf(body);
+    return this.#turns.run(bytes.length, () => this.#takeBatch(bytes, reply));
+  }
+
+  #takeSingle(bytes: Buffer, type: string, reply: FastifyReply): Promise<FastifyReply> {
     const event = parseBody(bytes);
     return this.#take(
       { body: bytes, events: [event], isBatch: false, type, sentAt: undefined },
@@ -125,8 +162,7 @@ class HttpDoor {
     );
   }
 
-  takeBatch(body: unknown, reply: FastifyReply): Promise<FastifyReply> {
-    const bytes = bytesOf(body);
+  #takeBatch(bytes: Buffer, reply: FastifyReply): Promise<FastifyReply> {
     const request = parseBody(bytes);
     const isObject = typeof request === 'object' && request !== null;
     const events = isObject && 'batch' in request ? request.batch : undefined;
@@ -198,6 +234,10 @@ class HttpDoor {
     // What broke is ours, and its words may hold what is no sender's business.
     return { status: 500, code: 'ERR_INTERNAL', detail: 'The events could not be taken.' };
   }
+}
+
+function tooMany(code: string, detail: string): HttpProblem {
+  return { status: 429, code, detail, retryAfterSeconds: RETRY_AFTER_SECONDS };
 }
 
 function bytesOf(body: unknown): Buffer {

@@ -14,15 +14,17 @@ export function behindTheDoor(
     readonly clock?: Clock;
     readonly log?: MemoryLog;
     readonly inFlightBytesMax?: number;
+    readonly unreadRecordsMax?: number;
   } = {},
 ) {
   const clock = options.clock ?? systemClock;
   const log = options.log ?? new MemoryLog({ partitionCount: PARTITION_COUNT, ...options });
-  const { inFlightBytesMax } = options;
+  const { inFlightBytesMax, unreadRecordsMax } = options;
   const intake = new Intake({
     log,
     clock,
     ...(inFlightBytesMax !== undefined && { inFlightBytesMax }),
+    ...(unreadRecordsMax !== undefined && { unreadRecordsMax }),
   });
   const rejected = new RejectedStore({ log, clock });
   const counters = new DoorCounters();

@@ -1,11 +1,13 @@
+import { type ClientRequest, request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, test } from 'vitest';
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
+import { RequestTurns } from '../../../connectors/doors/http/request-turns.ts';
 import { readRejected } from '../../../connectors/doors/rejected.ts';
 import { DEFAULT_EVENT_LIMITS } from '../../../engine/event-check/event-limits.ts';
 import { RecordKind } from '../../../engine/records.ts';
-import { allRecordsOf, behindTheDoor } from './door-stage.ts';
+import { allRecordsOf, behindTheDoor, until } from './door-stage.ts';
 
 const servers: FastifyInstance[] = [];
 
@@ -13,10 +15,14 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 
-async function open(stage = behindTheDoor(), limits = DEFAULT_EVENT_LIMITS) {
+async function open(
+  stage = behindTheDoor(),
+  limits = DEFAULT_EVENT_LIMITS,
+  turns = new RequestTurns(),
+) {
   const server = fastify();
   servers.push(server);
-  await registerHttpDoor(server, { ...stage, limits, newId: () => 'request-1' });
+  await registerHttpDoor(server, { ...stage, limits, turns, newId: () => 'request-1' });
   const address = await server.listen({ host: '127.0.0.1', port: 0 });
   const post = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
     const isRaw = typeof body === 'string' || body instanceof Uint8Array;
@@ -32,7 +38,22 @@ async function open(stage = behindTheDoor(), limits = DEFAULT_EVENT_LIMITS) {
       body: (await response.json()) as Record<string, unknown>,
     };
   };
-  return { ...stage, post };
+  return { ...stage, post, turns, address };
+}
+
+/** A request whose body never comes. */
+function beginPost(
+  url: string,
+  bytes: number,
+  headers: Record<string, string> = {},
+): ClientRequest {
+  const sent = request(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': bytes, ...headers },
+  });
+  sent.on('error', () => undefined);
+  sent.flushHeaders();
+  return sent;
 }
 
 const track = { userId: 'u1', event: 'Charged', properties: { amount: 5 } };
@@ -235,6 +256,54 @@ describe('HTTP door', () => {
     ]);
     release();
     expect((await first).status).toBe(200);
+  });
+
+  test('bodies are held within a bound, and one more is turned away before it is read', async () => {
+    const declared = 1_000;
+    const turns = new RequestTurns({ heldBytesMax: 3 * declared });
+    const { address, post, counters } = await open(behindTheDoor(), DEFAULT_EVENT_LIMITS, turns);
+    // Senders that announce a body and do not send it.
+    const slow = Array.from({ length: 3 }, () => beginPost(`${address}/v1/batch`, declared));
+    await until(() => turns.heldBytes === 3 * declared);
+    const answer = await post('/v1/track', track);
+    expect([answer.status, answer.body.code, answer.retryAfter]).toEqual([
+      429,
+      'ERR_DOOR_CROWDED',
+      '1',
+    ]);
+    expect(counters.turnedAwayByCode.get('ERR_DOOR_CROWDED')).toBe(1);
+    // One of them goes away: what it held is free again.
+    slow[0]!.destroy();
+    await until(() => turns.heldBytes === 2 * declared);
+    expect((await post('/v1/track', track)).status).toBe(200);
+    await until(() => turns.heldBytes === 2 * declared);
+    for (const one of slow) one.destroy();
+    await until(() => turns.heldBytes === 0);
+  });
+
+  test('a body that is to be inflated counts as what it may become', async () => {
+    const turns = new RequestTurns({ heldBytesMax: DEFAULT_EVENT_LIMITS.requestBytesMax });
+    const { address, post } = await open(behindTheDoor(), DEFAULT_EVENT_LIMITS, turns);
+    const one = beginPost(`${address}/v1/batch`, 10, { 'content-encoding': 'gzip' });
+    await until(() => turns.heldBytes > 0);
+    expect((await post('/v1/track', track)).status).toBe(429);
+    one.destroy();
+    await until(() => turns.heldBytes === 0);
+  });
+
+  test('senders are asked to come again, while the partitions are far behind', async () => {
+    const stage = behindTheDoor({ unreadRecordsMax: 1 });
+    const { post } = await open(stage);
+    const events = [1, 2].map((n) => ({ ...track, type: 'track', messageId: `m${n}` }));
+    expect((await post('/v1/batch', { batch: events })).status).toBe(200);
+    const answer = await post('/v1/track', track);
+    expect([answer.status, answer.body.code, answer.retryAfter]).toEqual([
+      429,
+      'ERR_INTAKE_FULL',
+      '1',
+    ]);
+    stage.intake.processed(1);
+    expect((await post('/v1/track', track)).status).toBe(200);
   });
 
   test('a log that fails is unavailable, and nothing is called a success', async () => {

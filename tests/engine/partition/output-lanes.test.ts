@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { externalError } from '../../../engine/errors.ts';
 import { MemoryLog, type MemoryLogOptions } from '../../../engine/memory-log.ts';
-import { OutputLanes } from '../../../engine/partition/output-lanes.ts';
+import { OutputLanes, type OutputLanesOptions } from '../../../engine/partition/output-lanes.ts';
+import { OutputRoom } from '../../../engine/partition/output-room.ts';
 import { ManualClock } from '../intake-clock.ts';
 
 const RETRY_MS = 250;
@@ -12,18 +13,16 @@ function stage(options: Partial<MemoryLogOptions> = {}) {
   const clock = new ManualClock(0);
   const log = new MemoryLog({ partitionCount: 1, ...options });
   const failures: unknown[] = [];
-  const open = (epoch: number) =>
+  const open = (epoch: number, changes: Partial<OutputLanesOptions> = {}) =>
     new OutputLanes({
       log,
       clock,
       partition: 0,
       epoch,
-      encode: (_topic, outputs) => ({
-        bytes: encoder.encode(JSON.stringify(outputs)),
-        count: outputs.length,
-      }),
+      encode: (_topic, outputs) => encoder.encode(JSON.stringify(outputs)),
       onRoom: () => undefined,
       onFailure: (error) => failures.push(error),
+      ...changes,
     });
   const stored = (lane = 'a'): number[] => {
     const reader = log.read(`out.${lane}`, 0, () => undefined);
@@ -163,5 +162,61 @@ describe('output lanes', () => {
     expect(lanes.hasRoom).toBe(true);
     addAll(lanes, 20_000, 20_001);
     expect(lanes.hasRoom).toBe(false);
+  });
+
+  test('share the room of their thread, in which each keeps a little of its own', async () => {
+    const outputsMax = 1_000;
+    const ownMin = 64;
+    const room = new OutputRoom({ outputsMax });
+    const { open } = stage({ partitionCount: 2 });
+    const told: string[] = [];
+    const one = open(1, { room, onRoom: () => told.push('one') });
+    const other = open(1, { room, partition: 1, onRoom: () => told.push('other') });
+    addAll(one, 0, outputsMax);
+    expect([one.hasRoom, other.hasRoom]).toEqual([false, true]);
+    addAll(other, 0, ownMin, 'b');
+    expect(other.hasRoom).toBe(false);
+    await Promise.all([one.drained(), other.drained()]);
+    expect([one.hasRoom, other.hasRoom]).toEqual([true, true]);
+    expect(new Set(told)).toEqual(new Set(['one', 'other']));
+  });
+
+  test('one that stops gives its room back', () => {
+    const room = new OutputRoom({ outputsMax: 10 });
+    const { open } = stage();
+    const lanes = open(1, { room });
+    addAll(lanes, 0, 10);
+    expect(room.isFree).toBe(false);
+    lanes.stop();
+    lanes.stop();
+    expect(room.isFree).toBe(true);
+    for (let i = 0; i < 9; i++) room.take(0);
+    expect(room.isFree).toBe(true);
+  });
+
+  test('an envelope holds what fits a message, however large the outputs are', async () => {
+    const outputBytes = 100 * 1024;
+    const perEnvelope = Math.floor((256 * 1024) / outputBytes);
+    const encoded: number[] = [];
+    const { open, stored } = stage();
+    const lanes = open(1, {
+      bytesOf: () => outputBytes,
+      encode: (_topic, outputs) => {
+        encoded.push(outputs.length);
+        return encoder.encode(JSON.stringify(outputs));
+      },
+    });
+    const wanted = addAll(lanes, 1, 8);
+    await lanes.drained();
+    expect(stored()).toEqual(wanted);
+    expect(Math.max(...encoded)).toBe(perEnvelope);
+  });
+
+  test('one output that is larger than that goes alone', async () => {
+    const { open, stored } = stage();
+    const lanes = open(1, { bytesOf: () => 2 ** 20 });
+    const wanted = addAll(lanes, 1, 4);
+    await lanes.drained();
+    expect(stored()).toEqual(wanted);
   });
 });
