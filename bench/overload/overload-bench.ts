@@ -19,7 +19,7 @@ import { HealthyStream } from './healthy-stream.ts';
 import { type Measured, type Moments, overloadFindings } from './overload-findings.ts';
 import type { FromReceivers, ToReceivers } from './receivers.ts';
 import { definitionsFile } from './scene.ts';
-import { VitalsWatch } from './vitals.ts';
+import { isCalm, VitalsWatch } from './vitals.ts';
 
 export interface OverloadOptions {
   readonly log: 'embedded' | 'jetstream';
@@ -195,13 +195,10 @@ async function drained(
   const giveUpAtMs = Date.now() + DRAIN_S_MAX * 1000;
   while (Date.now() < giveUpAtMs) {
     const { messages } = await receivers.ask('count', 'count');
-    const { lagRecords, intakeBytes, outputsWaiting, pending } = await watch.look();
+    const vitals = await watch.look();
+    const { pending } = vitals;
     const others = [...pending].filter(([webhook]) => webhook !== 'healthy');
-    const isIdle =
-      lagRecords === 0 &&
-      intakeBytes === 0 &&
-      outputsWaiting === 0 &&
-      others.every(([, count]) => count === 0);
+    const isIdle = isCalm(vitals) && others.every(([, count]) => count === 0);
     const isDelivered =
       messages.burst >= windows &&
       messages.slow >= Math.floor(acknowledged / 20) &&

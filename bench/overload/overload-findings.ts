@@ -7,7 +7,7 @@ import type { HealthyEvent } from './healthy-stream.ts';
 import { type OverloadOptions, takenBatches } from './overload-bench.ts';
 import type { FromReceivers } from './receivers.ts';
 import { EVERY } from './scene.ts';
-import type { Vitals } from './vitals.ts';
+import { isCalm, type Vitals } from './vitals.ts';
 
 type Done = Extract<FromFlood, { kind: 'done' }>;
 
@@ -288,10 +288,7 @@ function firedUntilMs({ moments, vitals, windows }: Measured): number {
 
 function recoveryOf(options: OverloadOptions, measured: Measured): Measure[] {
   const { moments, vitals } = measured;
-  const caughtUp = vitals.find(
-    ({ atMs, lagRecords, intakeBytes, outputsWaiting }) =>
-      atMs >= moments.endAtMs && lagRecords === 0 && intakeBytes === 0 && outputsWaiting === 0,
-  );
+  const caughtUp = vitals.find((one) => one.atMs >= moments.endAtMs && isCalm(one));
   const seconds = (atMs: number | undefined) =>
     atMs === undefined ? Number.POSITIVE_INFINITY : (atMs - moments.endAtMs) / 1000;
   return [
@@ -301,7 +298,7 @@ function recoveryOf(options: OverloadOptions, measured: Measured): Measure[] {
       unit: 's',
     },
     {
-      what: 'after the load: lag 0, intake and outputs empty',
+      what: 'after the load: nothing unread, intake and outputs empty',
       value: seconds(caughtUp?.atMs),
       unit: 's',
     },

@@ -20,6 +20,14 @@ export interface Vitals {
 }
 
 const KIB = 1_024;
+/** What the healthy stream and the ticks alone leave on the way; counts are up to 250 ms old. */
+const CALM_RECORDS = 500;
+const CALM_BYTES = 64 * KIB;
+
+/** Nothing stands before the doors, the partitions or the lanes but the healthy stream. */
+export function isCalm({ lagRecords, intakeBytes, outputsWaiting }: Vitals): boolean {
+  return lagRecords < CALM_RECORDS && intakeBytes < CALM_BYTES && outputsWaiting < CALM_RECORDS;
+}
 
 export class VitalsWatch {
   readonly samples: Vitals[] = [];
