@@ -63,7 +63,9 @@ export class LaneJournal {
     const changes = lane.takeChanges();
     if (changes === undefined) return;
     this.#outcomesSince += changes.outcomes.length;
-    const isDue = this.#outcomesSince >= snapshotEvery && this.#snapshot === undefined;
+    // A state that holds more than is stored would let a crash lose the rest.
+    const mayTake = changes.isAll && this.#snapshot === undefined;
+    const isDue = mayTake && this.#outcomesSince >= snapshotEvery;
     // Taken now, while the state is that of these changes; stored after them.
     const snapshot = isDue ? { bytes: lane.snapshot(false), base: lane.base } : undefined;
     if (isDue) this.#outcomesSince = 0;

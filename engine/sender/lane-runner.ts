@@ -22,9 +22,11 @@ export interface LaneRunnerOptions<D> {
   readonly doneRecordsKept?: number;
 }
 
-/** Envelopes read, and attempts started, in one turn: no lane keeps the others from theirs. */
-const ENVELOPES_PER_TURN = 64;
-const ATTEMPTS_PER_TURN = 64;
+/** Read, and started, in one turn: no lane keeps the others from theirs. */
+const BYTES_PER_TURN = 128 * 1024;
+const ATTEMPTS_PER_TURN = 16;
+/** What reading one costs beside its bytes: with it, many tiny ones are bounded as well. */
+const ENVELOPE_BYTES = 1024;
 
 /**
  * Runs one lane: brings deliveries from the log to the logic, requests from the logic to the
@@ -159,7 +161,8 @@ export class LaneRunner<D> {
     if (this.#state !== 'running') return;
     try {
       const nowMs = this.#options.clock.now();
-      const hasFed = this.#feed(nowMs);
+      // Once a turn of the thread, however many answers come in it.
+      const hasFed = !this.#isScheduled && this.#feed(nowMs);
       // What cannot be remembered must not be done.
       const hasSent = !this.#journal!.isStuck && this.#send(nowMs);
       this.#journal!.flush();
@@ -173,11 +176,12 @@ export class LaneRunner<D> {
 
   /** @returns true when there may be more at hand */
   #feed(nowMs: number): boolean {
-    for (let n = 0; n < ENVELOPES_PER_TURN; n++) {
+    for (let bytes = 0; bytes < BYTES_PER_TURN; ) {
       if (this.#lane.room === 0) return false;
       const envelope = this.#reader!.poll();
       if (envelope === undefined) return false;
       this.#lane.offer(envelope.offset, envelope.bytes, nowMs);
+      bytes += envelope.bytes.length + ENVELOPE_BYTES;
     }
     return true;
   }

@@ -27,13 +27,13 @@ export interface SenderLane<D> {
   nextWakeAtMs(nowMs: number): number | undefined;
 
   /**
-   * What has happened since the last call, to be appended to `done`. The caller has one append in
-   * flight: it calls `changesDurable` before it takes the next ones.
+   * What has happened since the last call, to be appended to `done`, as much as fits an envelope.
+   * The caller has one append in flight: it calls `changesDurable` before it takes the next ones.
    */
   takeChanges(): LaneChanges | undefined;
   changesDurable(): void;
 
-  /** The state as of the changes taken last; call it right after `takeChanges`. */
+  /** The state as of the changes taken last; call it right after those that were all. */
   snapshot(isClean: boolean): Uint8Array;
   /** Recovery, in this order: `restore` (if there is a snapshot), `replay`…, `recovered`. */
   restore(snapshot: Uint8Array): void;
@@ -67,6 +67,8 @@ export interface LaneChanges {
   readonly count: number;
   /** What it settles: told to the observer once it is durable. */
   readonly outcomes: readonly LaneOutcome[];
+  /** Nothing more has happened; else the rest is to be taken next. */
+  readonly isAll: boolean;
 }
 
 /** The final word on one delivery. */

@@ -13,6 +13,7 @@ import { Batching } from './batching.ts';
 import { requestOf } from './content.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Delivery } from './delivery.ts';
+import { Holdings } from './holdings.ts';
 import { webhookIdOf } from './ids.ts';
 import type { AttemptFacts, LaneRecord, LaneSnapshot } from './lane-records.ts';
 import { Outbox } from './outbox.ts';
@@ -33,6 +34,8 @@ export interface LaneOptions extends LaneDefinitions {
   readonly userAgent: string;
   /** Deliveries held in memory; the rest stays in the log. @default 20_000 */
   readonly deliveriesMax?: number;
+  /** Bytes of them. @default 16 MiB */
+  readonly deliveryBytesMax?: number;
 }
 
 /** Kept by `poll` for `onResult`. */
@@ -56,7 +59,7 @@ interface Flight {
  */
 export class Lane {
   readonly #userAgent: string;
-  readonly #deliveriesMax: number;
+  readonly #holdings: Holdings;
   #webhook: Webhook;
   #campaigns: ReadonlyMap<string, Campaign>;
   readonly #progress = new Progress();
@@ -72,27 +75,27 @@ export class Lane {
   #ready: Batch[] = [];
   readonly #outbox = new Outbox();
   #handle = 0;
-  #held = 0;
   /** Batches that are formed and hold a place, but are not on their way. */
   #reserved = 0;
   #holdUntilMs = 0;
 
   constructor(options: LaneOptions) {
     this.#userAgent = options.userAgent;
-    this.#deliveriesMax = options.deliveriesMax ?? 20_000;
+    const { deliveriesMax = 20_000, deliveryBytesMax = 16 * 2 ** 20 } = options;
+    this.#holdings = new Holdings(deliveriesMax, deliveryBytesMax);
     this.#webhook = options.webhook;
     this.#campaigns = options.campaigns;
     this.#rate = new RateLimit(options.webhook.rate);
   }
 
   get room(): number {
-    const room = Math.max(0, this.#deliveriesMax - this.#held);
+    const { room } = this.#holdings;
     // A batch of an earlier run must get all its members, or they would fill the room for ever.
     return room === 0 && this.#recovery.size > 0 ? 1 : room;
   }
 
   get pendingCount(): number {
-    return this.#held;
+    return this.#holdings.count;
   }
 
   get base(): number {
@@ -168,9 +171,17 @@ export class Lane {
     else this.#retry(batch, result, nowMs, facts);
   }
 
-  /** What happened since the last call, to be stored in this order. */
-  takeRecords(): readonly LaneRecord[] {
-    return this.#outbox.take();
+  /**
+   * What happened since the last call, to be stored in this order.
+   * @param bytesMax about so much at a time; the rest comes with the next call. @default all
+   */
+  takeRecords(bytesMax?: number): readonly LaneRecord[] {
+    return this.#outbox.take(bytesMax);
+  }
+
+  /** Records that have happened and are not taken. */
+  get recordsWaiting(): number {
+    return this.#outbox.size;
   }
 
   /** The records taken last are durable. */
@@ -183,7 +194,7 @@ export class Lane {
   }
 
   /**
-   * The state as of the records taken last; to be asked for right after `takeRecords`.
+   * The state as of the records taken last; ask right after a `takeRecords` that left none.
    * @param isClean no attempt is made after this snapshot, unless another one comes first
    */
   snapshot(isClean: boolean): LaneSnapshot {
@@ -234,7 +245,7 @@ export class Lane {
       isSettled: false,
       batch: undefined,
     };
-    this.#held++;
+    this.#holdings.add(delivery);
     if (recovering !== undefined) this.#rejoin(recovering, entry, nowMs);
     else if (!this.#campaigns.has(delivery.campaignId)) {
       this.#settleEntry(entry, 'cancelled', nowMs);
@@ -381,8 +392,8 @@ export class Lane {
 
   #close(entry: Entry) {
     entry.isSettled = true;
-    this.#held--;
     const { offset, index, delivery } = entry;
+    this.#holdings.remove(delivery);
     this.#progress.settle(offset, index);
     return { offset, index, id: delivery.id, userId: delivery.userId };
   }

@@ -10,6 +10,9 @@ import { decodeRecords, decodeSnapshot, encodeRecords, encodeSnapshot } from './
 import { Lane, type LaneDefinitions, type LaneOptions } from './lane.ts';
 import type { LaneRecord } from './lane-records.ts';
 
+/** Of one envelope of records: a NATS message has 1 MiB, and texts may grow when encoded. */
+const CHANGES_BYTES_MAX = 256 * 1024;
+
 /** A `Lane` as the runner wants it: in and out are bytes of the log. */
 export class LogLane implements SenderLane<LaneDefinitions> {
   readonly #lane: Lane;
@@ -51,10 +54,11 @@ export class LogLane implements SenderLane<LaneDefinitions> {
   }
 
   takeChanges(): LaneChanges | undefined {
-    const records = this.#lane.takeRecords();
+    const records = this.#lane.takeRecords(CHANGES_BYTES_MAX);
     if (records.length === 0) return undefined;
     const outcomes = records.flatMap(outcomesOf);
-    return { bytes: encodeRecords(records), count: records.length, outcomes };
+    const isAll = this.#lane.recordsWaiting === 0;
+    return { bytes: encodeRecords(records), count: records.length, outcomes, isAll };
   }
 
   changesDurable(): void {

@@ -8,28 +8,43 @@ import type { LaneRecord } from './lane-records.ts';
  */
 export const UNRECORDED_MAX = 64;
 
+/** A record and what hangs on its being durable. */
+interface Waiting {
+  readonly record: LaneRecord;
+  /** The batch that may be sent then. */
+  readonly formed?: Batch;
+  /** It holds the result of a request that went out unrecorded. */
+  readonly isAnswer: boolean;
+}
+
 /**
  * The records of a lane on their way to the log, and what waits until they are durable. One lot
  * is on its way at a time: `take`, then `durable`, then the next.
  */
 export class Outbox {
-  #records: LaneRecord[] = [];
-  /** Batches that may be sent once their `formed` record is durable. */
-  #formed: Batch[] = [];
-  #formedTaken: Batch[] = [];
+  #waiting: Waiting[] = [];
+  #taken: readonly Waiting[] = [];
+  /** Batches whose record is not durable. */
+  #formedCount = 0;
   #unrecorded = 0;
-  /** Of those, the ones whose result is a record now, by how far it has come. */
-  #answered = 0;
-  #answeredTaken = 0;
+  /** The next record holds the result of an unrecorded request. */
+  #isAnswer = false;
+
+  /** Records that are still to be taken. */
+  get size(): number {
+    return this.#waiting.length;
+  }
 
   push(record: LaneRecord): void {
-    this.#records.push(record);
+    this.#waiting.push({ record, isAnswer: this.#isAnswer });
+    this.#isAnswer = false;
   }
 
   pushFormed(batch: Batch): void {
-    this.#formed.push(batch);
     const { webhookId, positions } = batch;
-    this.#records.push({ kind: 'formed', webhookId, members: positions });
+    const record: LaneRecord = { kind: 'formed', webhookId, members: positions };
+    this.#waiting.push({ record, formed: batch, isAnswer: false });
+    this.#formedCount++;
   }
 
   /** Requests that went out unrecorded and whose result is not durable. */
@@ -43,37 +58,52 @@ export class Outbox {
    * would not be among the first of its campaign.
    */
   allowUnrecorded(batch: Batch): boolean {
-    const isPassing = this.#formed.length + this.#formedTaken.length > 0;
+    const isPassing = this.#formedCount > 0;
     if (batch.members.length > 1 || isPassing || this.#unrecorded >= UNRECORDED_MAX) return false;
     batch.isUnrecorded = true;
     this.#unrecorded++;
     return true;
   }
 
-  /** A result has come; its record is pushed within the same call of the lane. */
+  /** A result has come; its record is pushed next, within the same call of the lane. */
   answered(batch: Batch): void {
     if (!batch.isUnrecorded) return;
     batch.isUnrecorded = false;
-    this.#answered++;
+    this.#isAnswer = true;
   }
 
-  take(): readonly LaneRecord[] {
-    const records = this.#records;
-    if (records.length === 0) return records;
-    this.#records = [];
-    this.#formedTaken = this.#formed;
-    this.#formed = [];
-    this.#answeredTaken = this.#answered;
-    this.#answered = 0;
-    return records;
+  /** The first records, of about so many bytes at most, but at least one if there is one. */
+  take(bytesMax = Number.POSITIVE_INFINITY): readonly LaneRecord[] {
+    let count = 0;
+    for (let bytes = 0; count < this.#waiting.length; count++) {
+      bytes += recordBytes(this.#waiting[count]!.record);
+      if (count > 0 && bytes > bytesMax) break;
+    }
+    if (count === 0) return [];
+    const isAll = count === this.#waiting.length;
+    this.#taken = isAll ? this.#waiting : this.#waiting.slice(0, count);
+    this.#waiting = isAll ? [] : this.#waiting.slice(count);
+    return this.#taken.map(({ record }) => record);
   }
 
   /** @returns the batches whose record is durable now */
   durable(): readonly Batch[] {
-    const formed = this.#formedTaken;
-    this.#formedTaken = [];
-    this.#unrecorded -= this.#answeredTaken;
-    this.#answeredTaken = 0;
+    const formed = this.#taken.flatMap((one) => (one.formed === undefined ? [] : [one.formed]));
+    this.#formedCount -= formed.length;
+    for (const { isAnswer } of this.#taken) if (isAnswer) this.#unrecorded--;
+    this.#taken = [];
     return formed;
   }
+}
+
+const RECORD_BYTES = 96;
+const POSITION_BYTES = 12;
+
+/** About how many bytes a record takes in the log. */
+function recordBytes(record: LaneRecord): number {
+  const { members } = record;
+  if (record.kind !== 'settled') return RECORD_BYTES + members.length * POSITION_BYTES;
+  let bytes = RECORD_BYTES + record.campaignId.length + record.reason.length;
+  for (const { id, userId } of record.members) bytes += POSITION_BYTES + id.length + userId.length;
+  return bytes;
 }

@@ -13,12 +13,14 @@ import {
   deliveryOf,
   OK,
   status,
+  TTL_MS,
   webhookOf,
 } from '../../operators/delivery/lane-bench.ts';
 import { envelopesOf, Life, ScriptedTransport, SimulatedClock } from './crash-bench.ts';
 
 const QUIET_MS = 2;
 const NEVER_MS = 10 ** 9;
+const TURNS = 200;
 
 interface Answer {
   readonly afterMs: number;
@@ -55,6 +57,11 @@ class SenderBench {
   owe(webhookId: string, ...users: string[]): Promise<unknown> {
     const deliveries = users.map((user) => deliveryOf(user, { dueAtMs: this.clock.now() }));
     return this.log.append(`out.${webhookId}`, encodeDeliveries(deliveries));
+  }
+
+  /** Lets everything go on that needs no time to pass; a backlog takes many turns of the thread. */
+  async runOut(): Promise<void> {
+    for (let turn = 0; turn < TURNS; turn++) await this.clock.runUntil(this.clock.now());
   }
 
   /** Lets a promise that needs the clock come to its end. */
@@ -185,27 +192,90 @@ test('sender: forgets deliveries and old records after a snapshot, never the sna
   expect(records.length).toBeLessThanOrEqual(kept + 10);
 });
 
-test('sender: leaves in the log what it has no room for', async () => {
-  const bench = new SenderBench(() => ({ afterMs: NEVER_MS, result: OK }));
-  const { log } = bench;
-  let polled = 0;
+/** Calls back for each envelope that is read from a topic. */
+function watchReads(log: MemoryLog, watched: string, onRead: (bytes: number) => void): void {
   const read = log.read.bind(log);
   log.read = (topic, after, onReadable) => {
     const reader = read(topic, after, onReadable);
     const poll = reader.poll.bind(reader);
     reader.poll = () => {
       const envelope = poll();
-      if (topic === 'out.a' && envelope !== undefined) polled++;
+      if (topic === watched && envelope !== undefined) onRead(envelope.bytes.length);
       return envelope;
     };
     return reader;
   };
+}
+
+test('sender: leaves in the log what it has no room for', async () => {
+  const bench = new SenderBench(() => ({ afterMs: NEVER_MS, result: OK }));
+  let polled = 0;
+  watchReads(bench.log, 'out.a', () => polled++);
   const envelopes = 300;
   for (let i = 0; i < envelopes; i++) {
     await bench.owe('a', ...Array.from({ length: 100 }, (_, n) => `u${i}-${n}`));
   }
   await bench.sender.update(lanesOf('a'));
-  await bench.clock.runUntil(BASE_MS + 1_000);
+  await bench.runOut();
   // The default room is 20,000 deliveries.
   expect(polled).toBe(200);
+});
+
+test('sender: leaves in the log what it has no room for by its bytes', async () => {
+  const bench = new SenderBench(() => ({ afterMs: NEVER_MS, result: OK }));
+  let polled = 0;
+  watchReads(bench.log, 'out.a', () => polled++);
+  const bodyBytes = 200 * 1024;
+  for (let i = 0; i < 200; i++) {
+    const large = deliveryOf(`u${i}`, { body: JSON.stringify('x'.repeat(bodyBytes)) });
+    await bench.log.append('out.a', encodeDeliveries([large]));
+  }
+  await bench.sender.update(lanesOf('a'));
+  await bench.runOut();
+  // The default room is 16 MiB.
+  expect(polled).toBe(Math.ceil((16 * 2 ** 20) / bodyBytes));
+});
+
+test('sender: a backlog is read in turns, between which the other lanes have theirs', async () => {
+  const bench = new SenderBench(() => ({ afterMs: NEVER_MS, result: OK }));
+  const turnBytesMax = 128 * 1024;
+  let [inTurn, most, largest] = [0, 0, 0];
+  watchReads(bench.log, 'out.a', (bytes) => {
+    if (inTurn === 0) setImmediate(() => (inTurn = 0));
+    inTurn += bytes;
+    most = Math.max(most, inTurn);
+    largest = Math.max(largest, bytes);
+  });
+  for (let i = 0; i < 15; i++) {
+    await bench.owe('a', ...Array.from({ length: 1_000 }, (_, n) => `u${i}-${n}`));
+  }
+  await bench.sender.update(lanesOf('a'));
+  await bench.runOut();
+  expect(bench.sender.pendingCounts()).toEqual(new Map([['a', 15_000]]));
+  expect(most).toBeLessThan(turnBytesMax + largest);
+});
+
+test('sender: what expires at one instant is recorded in envelopes that fit a message', async () => {
+  const messageBytesMax = 2 ** 20;
+  const bench = new SenderBench(() => ({ afterMs: NEVER_MS, result: OK }), { snapshotEvery: 10 });
+  const count = 25_000;
+  const name = 'a'.repeat(60);
+  for (let i = 0; i < count / 1_000; i++) {
+    await bench.owe('a', ...Array.from({ length: 1_000 }, (_, n) => `${name}-${i}-${n}`));
+  }
+  await bench.sender.update(lanesOf('a'));
+  await bench.runOut();
+  await bench.clock.runUntil(BASE_MS + TTL_MS + 1_000);
+  await bench.runOut();
+  const sizes = [];
+  const settled = new Set<string>();
+  for (const bytes of envelopesOf(bench.log, 'done.a')) {
+    sizes.push(bytes.length);
+    for (const record of decodeRecords(bytes)) {
+      if (record.kind === 'settled') for (const { userId } of record.members) settled.add(userId);
+    }
+  }
+  expect(Math.max(...sizes)).toBeLessThan(messageBytesMax);
+  const inFlight = webhookOf().maxInFlight * webhookOf().batch.max;
+  expect(settled.size).toBe(count - inFlight);
 });
