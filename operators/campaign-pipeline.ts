@@ -55,6 +55,8 @@ export interface CampaignPipelineOptions {
 
 /** Topics of the partitions' input: what moves goes there; every other output is a delivery. */
 const INPUT = 'in.';
+/** So that a hash of 0 does not stay 0 when mixed. */
+const FINGERPRINT_SALT = 0x9e3779b9;
 const NO_PROFILE: Record<string, unknown> = {};
 const decoder = new TextDecoder();
 
@@ -105,8 +107,9 @@ class CampaignPipeline implements Pipeline {
     const event = this.#event;
     event.moveTo(envelope, i, state.timeMs);
     const { key } = event;
-    const lo = mix32(key.hashLo ^ event.eventIdLo);
-    const hi = mix32(Math.imul(key.hashHi, 0x9e3779b1) ^ event.eventIdHi);
+    // Mixed one after the other: equal texts have equal hashes, and would take each other out.
+    const lo = mix32(mix32(key.hashLo + FINGERPRINT_SALT) ^ event.eventIdLo);
+    const hi = mix32(mix32(key.hashHi + FINGERPRINT_SALT) ^ event.eventIdHi);
     if (!state.dedupe.isNew(lo, hi, state.timeMs)) {
       this.#counters.duplicates++;
       return;

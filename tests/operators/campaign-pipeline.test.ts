@@ -163,6 +163,17 @@ describe('events', () => {
     expect(harness.counters.duplicates).toBe(1);
   });
 
+  test('a message id that is the user id as well names an event of its own', () => {
+    const harness = defined(action);
+    // Of 32 bits only, so many fingerprints would fall together a dozen times.
+    const users = 40_000;
+    for (let i = 0; i < users; i++) {
+      harness.send({ userId: `b-${i}`, messageId: `b-${i}` }, START_MS + 1);
+    }
+    expect(harness.counters.duplicates).toBe(0);
+    expect(harness.qualifications).toHaveLength(users);
+  });
+
   test('names compare without case and spaces (E74)', () => {
     const harness = defined(campaignOf('c', { kind: 'action', on: { event: 'Added To  Cart' } }));
     for (const name of ['addedtocart', 'ADDED TO CART', ' added\tto cart ', 'added-to-cart']) {
