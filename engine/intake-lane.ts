@@ -27,7 +27,10 @@ export class IntakeLane {
   isAppending = false;
   /** It stands in line for an append. */
   isQueued = false;
-  isTickDeferred = false;
+  /** Of the tick that is asked for and not added yet. */
+  tickAskedMs: number | undefined;
+  /** When the horizon will next be asked for it; Infinity when it will not. */
+  tickWaitsMs = Infinity;
   lastReceivedAtMs = 0;
   /** Of the envelope that is being gathered. */
   #firstReceivedAtMs = 0;

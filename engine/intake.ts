@@ -150,38 +150,50 @@ export class Intake {
 
   /**
    * Appends a record that only carries time, as soon as everything received up to and with `atMs`
-   * has been added. Time never goes back, so the tick may be later than asked.
+   * has been added. Time never goes back, so the tick may be later than asked. What a partition
+   * asks for takes the place of what it asked for before: while the horizon stands still, asking
+   * again and again leaves nothing behind.
    */
   requestTick(partition: number, atMs: number): void {
     const lane = this.#lanes[partition]!;
+    lane.tickAskedMs = atMs;
+    if (lane.tickWaitsMs > atMs) this.#waitForTick(lane, atMs);
+  }
+
+  #waitForTick(lane: IntakeLane, atMs: number): void {
+    lane.tickWaitsMs = atMs;
     this.horizon.wait(atMs, () => {
-      if (this.#failure !== undefined) return;
-      const lastAtMs = lane.lastReceivedAtMs;
-      if (lastAtMs > atMs && lastAtMs >= this.horizon.atMs) {
-        // More of that very instant may come, and belongs before a tick that is raised to it.
-        this.#deferTick(partition, lane, lastAtMs);
+      if (lane.tickWaitsMs === atMs) lane.tickWaitsMs = Infinity;
+      const { tickAskedMs } = lane;
+      if (this.#failure !== undefined || tickAskedMs === undefined) return;
+      if (tickAskedMs > atMs) {
+        // Asked for anew, and later, meanwhile.
+        if (lane.tickWaitsMs > tickAskedMs) this.#waitForTick(lane, tickAskedMs);
         return;
       }
-      const at = lane.timeOf(atMs);
-      const before = lane.gatheredBytes;
-      lane.writer.addTick(at);
-      this.#added(lane, before, undefined);
+      this.#tick(lane, tickAskedMs);
     });
+  }
+
+  #tick(lane: IntakeLane, atMs: number): void {
+    const lastAtMs = lane.lastReceivedAtMs;
+    if (lastAtMs > atMs && lastAtMs >= this.horizon.atMs) {
+      // More of that very instant may come, and belongs before a tick that is raised to it. Under
+      // load it may be put off again and again, and records bring time.
+      lane.tickAskedMs = lastAtMs;
+      if (lane.tickWaitsMs > lastAtMs) this.#waitForTick(lane, lastAtMs);
+      return;
+    }
+    lane.tickAskedMs = undefined;
+    const at = lane.timeOf(atMs);
+    const before = lane.gatheredBytes;
+    lane.writer.addTick(at);
+    this.#added(lane, before, undefined);
   }
 
   #tellRoom(): void {
     if (this.#roomWaiters.length === 0 || !this.hasRoom) return;
     for (const resolve of this.#roomWaiters.splice(0)) resolve();
-  }
-
-  /** One a partition: under load it may be put off again and again, and records bring time. */
-  #deferTick(partition: number, lane: IntakeLane, atMs: number): void {
-    if (lane.isTickDeferred) return;
-    lane.isTickDeferred = true;
-    this.horizon.wait(atMs, () => {
-      lane.isTickDeferred = false;
-      this.requestTick(partition, atMs);
-    });
   }
 
   /** Appends a control record to every partition. */

@@ -55,3 +55,15 @@ test('windows: none is lost over checkpoint and restart, and what fires is the s
   expect(noteWith(first.notes, 'fired after the restart')).toContain('2000 fired');
   expect(second.outputHash).toBe(first.outputHash);
 });
+
+const overloadLogs = programs.length === 0 ? ['embedded'] : ['embedded', 'jetstream'];
+
+test.each(overloadLogs)('overload: nothing is lost and nothing doubled, on %s', async (log) => {
+  const { measures } = await runBenchSmoke('overload', '--log', log);
+  const found = (what: string) => measures.find((one) => one.what === what)?.value;
+  expect(found('events acknowledged')).toBeGreaterThan(0);
+  expect(found('lost: acknowledged, not processed')).toBe(0);
+  expect(found('lost: owed, never received')).toBe(0);
+  expect(found('doubled: taken twice')).toBe(0);
+  expect(found('a webhook-id with another body')).toBe(0);
+});
