@@ -42,7 +42,7 @@ const LOAD = 2;
 const CAPACITY_PRODUCERS = 16;
 const HEALTHY_WITHIN_S = 5;
 /** So many windows a second are staged at least; what is left over only makes them fire later. */
-const STAGED_PER_S_MIN = 12_000;
+const STAGED_PER_S_MIN = 40_000;
 const STAGE_SPARE_S = 2;
 const LOOK_EVERY_MS = 500;
 const DRAINED_LOOK_MS = 200;

@@ -53,9 +53,8 @@ interface Flight {
  *                                       ▲         │
  *                                       └─ retry ─┘
  *
- * The caller stores what `takeRecords` gives and says `onDurable`; a batch of several is not
- * attempted before that. Known limit: a delivery beyond `room` is not looked at, so its expiry is
- * noticed when it is read.
+ * The caller stores what `takeRecords` gives and says `onDurable`; a batch of several is not tried
+ * before. Known limit: a delivery beyond `room` is not looked at, its expiry is noticed when read.
  */
 export class Lane {
   readonly #userAgent: string;
