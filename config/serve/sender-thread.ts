@@ -27,7 +27,9 @@ async function main(data: SenderThreadData): Promise<void> {
   const log = await connectLog(data.log);
   const transport = new WebhookTransport({ clock: systemClock });
   const counts = new SenderCounts((lane, error) => {
-    post({ kind: 'warning', lane, error: threadError(error) });
+    // A lane that another process has taken is the end of this one: it must not go on half alive.
+    if (error.code === 'ERR_FENCED') post({ kind: 'failed', error: threadError(error) });
+    else post({ kind: 'warning', lane, error: threadError(error) });
   });
   const sender = new Sender<LaneDefinitions>({
     log,

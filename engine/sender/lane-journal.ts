@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
 import { LapseError } from '../errors.ts';
-import { BEGINNING, type Log, type Offset } from '../log.ts';
-import { encodeStoredSnapshot, topicsOf } from './lane-topics.ts';
+import { BEGINNING, type Fence, type Log, type Offset } from '../log.ts';
+import type { LaneOwner } from './lane-owner.ts';
+import { encodeStoredSnapshot, type topicsOf } from './lane-topics.ts';
 import type { SenderObserver } from './observer.ts';
 import type { LaneChanges, SenderLane } from './sender-lane.ts';
 
@@ -10,6 +11,7 @@ export interface LaneJournalOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly lane: SenderLane<unknown>;
+  readonly owner: LaneOwner;
   readonly observer: SenderObserver;
   /** Outcomes between snapshots: so much a recovery reads at most. */
   readonly snapshotEvery: number;
@@ -17,7 +19,7 @@ export interface LaneJournalOptions {
   readonly doneRecordsKept: number;
   /** Called after each append: there may be more to do. */
   readonly onDurable: () => void;
-  /** Called once, when the log refused for good. */
+  /** Called once, when the log refused for good; `ERR_FENCED`: another sender has the lane. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -46,7 +48,7 @@ export class LaneJournal {
   /** @param doneOffset the tail of `done` as recovered */
   constructor(options: LaneJournalOptions, doneOffset: Offset) {
     this.#options = options;
-    this.#topics = topicsOf(options.webhookId);
+    this.#topics = options.owner.topics;
     this.#doneOffset = doneOffset;
     if (doneOffset > BEGINNING) this.#marks.push({ offset: doneOffset, total: 0 });
   }
@@ -99,8 +101,9 @@ export class LaneJournal {
     changes: LaneChanges,
     snapshot: { bytes: Uint8Array; base: Offset } | undefined,
   ): Promise<void> {
-    const { lane, observer, webhookId, onDurable } = this.#options;
-    this.#doneOffset = await this.#append(this.#topics.done, changes.bytes);
+    const { lane, owner, observer, webhookId, onDurable } = this.#options;
+    const fence = owner.nextOfDone();
+    this.#doneOffset = await this.#append(this.#topics.done, changes.bytes, fence);
     this.#total += changes.count;
     this.#marks.push({ offset: this.#doneOffset, total: this.#total });
     lane.changesDurable();
@@ -121,10 +124,10 @@ export class LaneJournal {
     doneOffset: Offset,
     { bytes, base }: { bytes: Uint8Array; base: Offset },
   ): Promise<void> {
-    const { log, observer, webhookId } = this.#options;
+    const { log, owner, observer, webhookId } = this.#options;
     const { out, done, snap } = this.#topics;
     const stored = encodeStoredSnapshot({ doneOffset, lane: bytes });
-    const offset = await this.#append(snap, stored);
+    const offset = await this.#append(snap, stored, owner.nextOfSnap());
     try {
       await log.trim(snap, offset - 1);
       if (base > BEGINNING) await log.trim(out, base);
@@ -151,17 +154,14 @@ export class LaneJournal {
     }
   }
 
-  /**
-   * Appends until the log takes it. A repetition may store the same bytes twice, which is
-   * harmless: records say what is, not what changes.
-   */
-  async #append(topic: string, bytes: Uint8Array): Promise<Offset> {
-    const { log, observer, webhookId } = this.#options;
+  /** Appends until the log takes it. */
+  async #append(topic: string, bytes: Uint8Array, fence: Fence): Promise<Offset> {
+    const { owner, observer, webhookId } = this.#options;
     for (let waitMs = RETRY_MS_MIN; ; waitMs = Math.min(2 * waitMs, RETRY_MS_MAX)) {
       try {
-        const offset = await log.append(topic, bytes);
+        const offset = await owner.append(topic, bytes, fence);
         if (topic === this.#topics.done) this.#isStuck = false;
-        return offset ?? BEGINNING;
+        return offset;
       } catch (error) {
         const mayPass = error instanceof LapseError && error.retryable;
         if (!mayPass || this.#isStopped) throw error;

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { LapseError, messageOf } from '../errors.ts';
 import { BEGINNING, type Log, type LogReader, type Offset } from '../log.ts';
 import { LaneJournal } from './lane-journal.ts';
+import { LaneOwner } from './lane-owner.ts';
 import { decodeStoredSnapshot, readUpTo, topicsOf } from './lane-topics.ts';
 import { type SenderObserver, silentObserver } from './observer.ts';
 import type { SenderAttempt, SenderLane } from './sender-lane.ts';
@@ -63,11 +64,19 @@ export class LaneRunner<D> {
   }
 
   /**
-   * Recovers the lane and starts to send.
-   * @throws LapseError when the lane's topics cannot be read
+   * Takes the lane over, recovers it and starts to send.
+   * @throws LapseError when the lane's topics cannot be written or read
    */
   async start(): Promise<void> {
     const { log, clock, webhookId } = this.#options;
+    const owner = await LaneOwner.take({
+      log,
+      clock,
+      topics: this.#topics,
+      claim: this.#lane.claim(),
+      isStopped: () => this.#state === 'stopped',
+      onUnavailable: (error) => this.#observer.logUnavailable(webhookId, error),
+    });
     const outTail = await log.tail(this.#topics.out);
     const doneOffset = await this.#recover();
     if (this.#state !== 'new') return;
@@ -78,6 +87,7 @@ export class LaneRunner<D> {
         log,
         clock,
         lane: this.#lane,
+        owner,
         observer: this.#observer,
         snapshotEvery: this.#options.snapshotEvery ?? 10_000,
         doneRecordsKept: this.#options.doneRecordsKept ?? 100_000,

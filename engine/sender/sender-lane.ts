@@ -33,6 +33,8 @@ export interface SenderLane<D> {
   takeChanges(): LaneChanges | undefined;
   changesDurable(): void;
 
+  /** An envelope for `done` without a change in it: it takes the lane over. */
+  claim(): Uint8Array;
   /** The state as of the changes taken last; call it right after those that were all. */
   snapshot(isClean: boolean): Uint8Array;
   /** Recovery, in this order: `restore` (if there is a snapshot), `replay`…, `recovered`. */

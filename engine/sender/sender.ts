@@ -17,6 +17,9 @@ export interface SenderOptions<D> {
   readonly doneRecordsKept?: number;
 }
 
+/** A lane that could not start is started again after so long. */
+const START_AGAIN_MS = 1_000;
+
 /**
  * All lanes of this process. They share nothing but the log and the transport, so a slow or dead
  * receiver costs the others nothing, and a lane that breaks leaves them running.
@@ -27,6 +30,7 @@ export class Sender<D> {
   readonly #options: SenderOptions<D>;
   readonly #observer: SenderObserver;
   readonly #runners = new Map<string, LaneRunner<D>>();
+  readonly #definitions = new Map<string, D>();
   /** Lanes on their way out: one that comes back waits for its predecessor. */
   readonly #leaving = new Map<string, Promise<void>>();
   #isDraining = false;
@@ -49,8 +53,9 @@ export class Sender<D> {
       if (!definitions.has(webhookId)) changes.push(this.#remove(webhookId, runner));
     }
     for (const [webhookId, definition] of definitions) {
+      this.#definitions.set(webhookId, definition);
       const runner = this.#runners.get(webhookId);
-      if (runner === undefined) changes.push(this.#add(webhookId, definition));
+      if (runner === undefined) changes.push(this.#add(webhookId));
       else runner.update(definition);
     }
     await Promise.all(changes);
@@ -72,17 +77,29 @@ export class Sender<D> {
     await Promise.all([...runners.map((runner) => runner.drain()), ...this.#leaving.values()]);
   }
 
-  async #add(webhookId: string, definition: D): Promise<void> {
-    const { createLane, ...options } = this.#options;
-    const lane = createLane(webhookId, definition);
-    const runner = new LaneRunner<D>({ ...options, webhookId, lane });
-    this.#runners.set(webhookId, runner);
-    await this.#leaving.get(webhookId);
-    try {
-      await runner.start();
-    } catch (error) {
-      runner.stop();
-      this.#observer.laneFailed(webhookId, failureOf(webhookId, error));
+  /** A log that is away is waited for; a lane that gave up would be silent for ever. */
+  async #add(webhookId: string): Promise<void> {
+    const { createLane, clock, ...options } = this.#options;
+    for (;;) {
+      const lane = createLane(webhookId, this.#definitions.get(webhookId)!);
+      const runner = new LaneRunner<D>({ ...options, clock, webhookId, lane });
+      this.#runners.set(webhookId, runner);
+      await this.#leaving.get(webhookId);
+      try {
+        await runner.start();
+        return;
+      } catch (error) {
+        runner.stop();
+        if (!(error instanceof LapseError) || !error.retryable) {
+          this.#observer.laneFailed(webhookId, failureOf(webhookId, error));
+          return;
+        }
+        this.#observer.logUnavailable(webhookId, error);
+        await new Promise<void>((resolve) => {
+          clock.at(clock.now() + START_AGAIN_MS, resolve);
+        });
+        if (this.#isDraining || this.#runners.get(webhookId) !== runner) return;
+      }
     }
   }
 

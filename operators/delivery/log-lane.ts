@@ -65,6 +65,10 @@ export class LogLane implements SenderLane<LaneDefinitions> {
     this.#lane.onDurable();
   }
 
+  claim(): Uint8Array {
+    return encodeRecords([]);
+  }
+
   snapshot(isClean: boolean): Uint8Array {
     return encodeSnapshot(this.#lane.snapshot(isClean));
   }

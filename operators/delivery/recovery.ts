@@ -15,7 +15,7 @@ export class Recovery {
   #isClean = true;
   /** Until when a receiver asked the lane to wait. */
   holdUntilMs = 0;
-  /** Up to this offset an earlier run may have sent deliveries by themselves, unrecorded. */
+  /** Up to this offset a run that crashed may have sent deliveries by themselves, unrecorded. */
   aloneUpTo = 0;
 
   /** Batches with members still to be read. */
@@ -63,9 +63,13 @@ export class Recovery {
   /**
    * Whether a delivery in no recorded batch may have been sent by itself; asked once for each, in
    * order of position. Not for expired ones: they cannot have been sent while a later one was not.
+   *
+   * An earlier run that did not end by itself may not be dead: one that was only stopped reads on
+   * for a moment before it notices, so its unrecorded ones may lie beyond the tail as we found it.
+   * They are still the first of their campaign.
    */
   isAlone({ offset }: DeliveryPosition, { campaignId }: Delivery): boolean {
-    if (offset > this.aloneUpTo) return false;
+    if (this.#isClean && offset > this.aloneUpTo) return false;
     const before = this.#alone.get(campaignId) ?? 0;
     this.#alone.set(campaignId, before + 1);
     return before < UNRECORDED_MAX;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { externalError } from '../../../engine/errors.ts';
 import { MemoryLog } from '../../../engine/memory-log.ts';
 import { type SenderObserver, silentObserver } from '../../../engine/sender/observer.ts';
 import { Sender } from '../../../engine/sender/sender.ts';
@@ -83,6 +84,7 @@ class SenderBench {
       triggerLatencyMs: (lane, campaignId, latencyMs) => {
         this.heard.push(`${lane} ${campaignId} after ${latencyMs} ms`);
       },
+      logUnavailable: (lane) => this.heard.push(`${lane} waits for the log`),
       laneFailed: (lane, error) => this.heard.push(`${lane} failed ${error.code}`),
       laneRemoved: (lane, pendingCount) => this.heard.push(`${lane} removed with ${pendingCount}`),
     };
@@ -278,4 +280,40 @@ test('sender: what expires at one instant is recorded in envelopes that fit a me
   expect(Math.max(...sizes)).toBeLessThan(messageBytesMax);
   const inFlight = webhookOf().maxInFlight * webhookOf().batch.max;
   expect(settled.size).toBe(count - inFlight);
+});
+
+test('sender: a lane whose log is away at the start is started when it is back', async () => {
+  const bench = new SenderBench();
+  await bench.owe('a', 'ann');
+  const { log } = bench;
+  const tail = log.tail.bind(log);
+  const awayUntilMs = BASE_MS + 5_000;
+  log.tail = async (topic) => {
+    if (bench.clock.now() < awayUntilMs) throw externalError('ERR_LOG_UNAVAILABLE', 'Away.');
+    return tail(topic);
+  };
+  const started = bench.sender.update(lanesOf('a'));
+  await bench.clock.runUntil(awayUntilMs - 1);
+  expect(new Set(bench.heard)).toEqual(new Set(['a waits for the log']));
+  await bench.within(2_000, started);
+  expect(bench.heard.slice(-2)).toEqual(['a attempt 1 200', 'a ann delivered']);
+});
+
+test('sender: one that another has followed settles nothing any more and says so', async () => {
+  const first = new SenderBench(() => ({ afterMs: 1_000, result: OK }));
+  await first.sender.update(lanesOf('a'));
+  await first.owe('a', 'ann');
+  await first.clock.runUntil(BASE_MS + 100);
+  const second = new SenderBench(undefined, { log: first.log });
+  await second.sender.update(lanesOf('a'));
+  await second.clock.runUntil(BASE_MS + 100);
+  expect(second.heard).toEqual(['a attempt 1 200', 'a ann delivered']);
+  await first.clock.runUntil(BASE_MS + 2_000);
+  expect(first.heard).toEqual(['a attempt 1 200', 'a failed ERR_FENCED']);
+  await first.sender.drain();
+  const snapshots = envelopesOf(first.log, 'snap.a').length;
+  await second.within(100, second.sender.drain());
+  expect(snapshots).toBe(1);
+  const records = envelopesOf(first.log, 'done.a').flatMap((bytes) => decodeRecords(bytes));
+  expect(records.filter(({ kind }) => kind === 'settled')).toHaveLength(1);
 });
