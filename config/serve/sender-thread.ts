@@ -10,6 +10,7 @@ import type { ToWorker } from '../../engine/worker/protocol.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import type { LaneDefinitions } from '../../operators/delivery/lane.ts';
 import { LogLane } from '../../operators/delivery/log-lane.ts';
+import { laneDefinitions } from './lane-definitions.ts';
 import { connectLog, type LogAddress } from './log-home.ts';
 import { SenderCounts } from './sender-counts.ts';
 
@@ -59,23 +60,6 @@ async function main(data: SenderThreadData): Promise<void> {
       })
       .catch((error: unknown) => post({ kind: 'failed', error: threadError(error) }));
   });
-}
-
-/** What each lane must know: its webhook and the campaigns that use it. */
-function laneDefinitions(definitions: Definitions): ReadonlyMap<string, LaneDefinitions> {
-  return new Map(
-    definitions.webhooks.map((webhook) => [
-      webhook.id,
-      {
-        webhook,
-        campaigns: new Map(
-          definitions.campaigns
-            .filter((campaign) => campaign.webhook === webhook.id)
-            .map((campaign) => [campaign.id, campaign]),
-        ),
-      },
-    ]),
-  );
 }
 
 main(workerData as SenderThreadData).catch((error: unknown) => {

@@ -1,10 +1,10 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { LapseError } from '../errors.ts';
 import type { Offset } from '../log.ts';
 import type { PartitionSnapshot } from '../partition/partition-state.ts';
 import { CHUNK_BYTES } from '../state/arena.ts';
 import { LINKS_END, LINKS_START, SLAB_SLOTS, WINDOW_BYTES } from '../state/window-slab.ts';
+import { type CheckpointDisk, type CheckpointFile, systemDisk } from './checkpoint-disk.ts';
 
 /*
  * A checkpoint is one file:
@@ -74,18 +74,22 @@ function* sectionsOf(state: PartitionSnapshot): Generator<Uint8Array[]> {
 }
 
 /** Writes and syncs the file; the caller renames it into place. Returns its length. */
-export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<number> {
-  const file = await open(path, 'w');
+export async function writeCheckpoint(
+  path: string,
+  checkpoint: Checkpoint,
+  disk: CheckpointDisk = systemDisk,
+): Promise<number> {
+  const file = await disk.create(path);
   try {
     const length = await writeAll(file, checkpoint);
-    await file.datasync();
+    await file.sync();
     return length;
   } finally {
     await file.close();
   }
 }
 
-async function writeAll(file: FileHandle, checkpoint: Checkpoint): Promise<number> {
+async function writeAll(file: CheckpointFile, checkpoint: Checkpoint): Promise<number> {
   const { state } = checkpoint;
   const sections: Section[] = [];
   let pending: Uint8Array[] = [];
@@ -93,7 +97,7 @@ async function writeAll(file: FileHandle, checkpoint: Checkpoint): Promise<numbe
   let length = 0;
   const flush = async () => {
     if (pendingBytes === 0) return;
-    await file.writev(pending);
+    await file.write(pending);
     length += pendingBytes;
     pending = [];
     pendingBytes = 0;
@@ -155,8 +159,11 @@ function corrupt(path: string, what: string): LapseError {
  * Reads a checkpoint whole and verifies every byte.
  * @throws LapseError `ERR_CHECKPOINT_CORRUPT`, `ERR_CHECKPOINT_VERSION`
  */
-export async function readCheckpoint(path: string): Promise<Checkpoint> {
-  const bytes = await readFile(path);
+export async function readCheckpoint(
+  path: string,
+  disk: CheckpointDisk = systemDisk,
+): Promise<Checkpoint> {
+  const bytes = await disk.read(path);
   if (bytes.length < FOOTER_BYTES) throw corrupt(path, `has only ${bytes.length} bytes`);
   const footer = bytes.subarray(bytes.length - FOOTER_BYTES);
   if (!footer.subarray(8, 15).equals(MARK.subarray(0, 7))) throw corrupt(path, 'has no end mark');

@@ -1,7 +1,7 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LapseError } from '../errors.ts';
 import type { Offset } from '../log.ts';
+import { type CheckpointDisk, systemDisk } from './checkpoint-disk.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint-file.ts';
 
 const GENERATIONS = 2;
@@ -26,11 +26,13 @@ export interface LoadedCheckpoint {
 export class CheckpointStore {
   readonly #folder: string;
   readonly #partition: number;
+  readonly #disk: CheckpointDisk;
 
   /** @param root the folder of all partitions' checkpoints */
-  constructor(root: string, partition: number) {
+  constructor(root: string, partition: number, disk: CheckpointDisk = systemDisk) {
     this.#folder = join(root, String(partition));
     this.#partition = partition;
+    this.#disk = disk;
   }
 
   /**
@@ -41,7 +43,7 @@ export class CheckpointStore {
     const problems: LapseError[] = [];
     for (const { name } of await this.#generations()) {
       try {
-        const checkpoint = await readCheckpoint(join(this.#folder, name));
+        const checkpoint = await readCheckpoint(join(this.#folder, name), this.#disk);
         if (checkpoint.partition !== this.#partition) {
           throw new LapseError(
             'ERR_CHECKPOINT_CORRUPT',
@@ -60,7 +62,7 @@ export class CheckpointStore {
         if (!(error instanceof LapseError) || error.code !== 'ERR_CHECKPOINT_CORRUPT') throw error;
         problems.push(error);
         // No longer a generation: it must not push a whole one out, nor let the log be trimmed.
-        await rename(join(this.#folder, name), join(this.#folder, `${name}.damaged`));
+        await this.#disk.rename(join(this.#folder, name), join(this.#folder, `${name}.damaged`));
       }
     }
     return { checkpoint: undefined, problems };
@@ -71,14 +73,16 @@ export class CheckpointStore {
    * @returns the offset up to which the input is no longer needed, and the bytes written
    */
   async save(checkpoint: Checkpoint): Promise<{ trimTo: Offset; bytes: number }> {
-    await mkdir(this.#folder, { recursive: true });
+    await this.#disk.makeFolder(this.#folder);
     const name = `${checkpoint.offset}-${checkpoint.epoch}.ckpt`;
     const temporary = join(this.#folder, `${name}.tmp`);
-    const bytes = await writeCheckpoint(temporary, checkpoint);
-    await rename(temporary, join(this.#folder, name));
-    await syncFolder(this.#folder);
+    const bytes = await writeCheckpoint(temporary, checkpoint, this.#disk);
+    await this.#disk.rename(temporary, join(this.#folder, name));
+    await this.#disk.syncFolder(this.#folder);
     const generations = await this.#generations();
-    for (const old of generations.slice(GENERATIONS)) await rm(join(this.#folder, old.name));
+    for (const old of generations.slice(GENERATIONS)) {
+      await this.#disk.remove(join(this.#folder, old.name));
+    }
     // Without a second generation the whole log stays: it is what a damaged first one falls back to.
     return { trimTo: generations[GENERATIONS - 1]?.offset ?? 0, bytes };
   }
@@ -91,35 +95,16 @@ export class CheckpointStore {
 
   async #generations(): Promise<Generation[]> {
     const generations: Generation[] = [];
-    for (const name of await list(this.#folder)) {
+    for (const name of await this.#disk.list(this.#folder)) {
       const found = NAME.exec(name);
       if (found) generations.push({ name, offset: Number(found[1]), epoch: Number(found[2]) });
       // A file that a crash left half written.
-      else if (name.endsWith('.tmp')) await rm(join(this.#folder, name), { force: true });
+      else if (name.endsWith('.tmp')) await this.#disk.remove(join(this.#folder, name));
     }
     return generations.sort((a, b) => b.offset - a.offset || b.epoch - a.epoch);
   }
 
   get partition(): number {
     return this.#partition;
-  }
-}
-
-async function list(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-/** Makes the rename itself durable. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeRest } from '../../../engine/checkpoint/checkpoint-disk.ts';
 import {
   type Checkpoint,
   readCheckpoint,
@@ -203,4 +204,18 @@ describe('checkpoint store', () => {
     await expect(store.load(8)).rejects.toMatchObject({ code: 'ERR_CHECKPOINT_VERSION' });
     expect(await files()).toEqual(['10-1.ckpt']);
   });
+});
+
+test('the rest is written, when a disk takes only the beginning of what it is given', async () => {
+  const parts = ['abc', 'defg', '', 'hij'].map((text) => Buffer.from(text));
+  const whole = parts.join('');
+  for (let taken = 0; taken <= whole.length; taken++) {
+    let written = whole.slice(0, taken);
+    await writeRest(parts, taken, async (rest) => {
+      const next = Buffer.from(rest).subarray(0, 2).toString();
+      written += next;
+      return { bytesWritten: next.length };
+    });
+    expect(written).toBe(whole);
+  }
 });
