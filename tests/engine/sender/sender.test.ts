@@ -137,6 +137,22 @@ test('sender: a lane that cannot be read stops alone, and says so', async () => 
   ]);
 });
 
+test('sender: a lane that waits for the log takes the definitions that came meanwhile', async () => {
+  const bench = new SenderBench();
+  const { log } = bench;
+  const tail = log.tail.bind(log);
+  let isAway = true;
+  log.tail = (topic) =>
+    isAway ? Promise.reject(externalError('ERR_LOG_UNAVAILABLE', 'It is away.')) : tail(topic);
+  await bench.owe('a', 'ann');
+  const started = bench.sender.update(lanesOf('a'));
+  const webhook = webhookOf({ id: 'a', url: 'https://moved.test/' });
+  const moved = bench.sender.update(new Map([['a', { webhook, campaigns: campaignsOf('c') }]]));
+  isAway = false;
+  await bench.within(10_000, Promise.all([started, moved]));
+  expect(bench.requests.map(({ url }) => url)).toEqual(['https://moved.test/']);
+});
+
 test('sender: a removed webhook keeps what it is owed, and gets it when it is back', async () => {
   let isWell = false;
   const bench = new SenderBench(() => ({ afterMs: 0, result: isWell ? OK : status(500) }));
