@@ -91,6 +91,14 @@ export interface Relay {
   readonly to: UserId;
 }
 
+/**
+ * What a gate waits for: the end of a move, standing where that user is. On its way through a
+ * chain of ids it may stand elsewhere before, even in the same partition.
+ */
+export function arrivalOf(token: string, { id, isAnonymous }: UserId): string {
+  return `${token} ${isAnonymous ? 'anonymous' : 'known'} ${id}`;
+}
+
 export function leaveOf(join: Join, token: string): Leave {
   return { token, from: join.from, to: join.to, joinedAtMs: join.joinedAtMs };
 }

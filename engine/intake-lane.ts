@@ -13,7 +13,8 @@ export interface Sealed {
 
 /** Where a lane waits until a user's state has come from another partition. */
 interface Gate {
-  readonly token: string;
+  /** See `arrivalOf`. */
+  readonly arrival: string;
   isOpen: boolean;
 }
 
@@ -49,7 +50,7 @@ export class IntakeLane {
   get hasNext(): boolean {
     this.#passOpenGates();
     const first = this.#waiting[0];
-    return first === undefined ? this.writer.count > 0 : !('token' in first);
+    return first === undefined ? this.writer.count > 0 : !('arrival' in first);
   }
 
   get isEmpty(): boolean {
@@ -84,14 +85,14 @@ export class IntakeLane {
     this.#leaves.push(leave);
   }
 
-  /** Holds back what comes from now on until `open` is called with the same token. */
-  close(token: string): void {
+  /** Holds back what comes from now on until `open` is called with the same arrival. */
+  close(arrival: string): void {
     if (this.writer.count > 0) this.seal();
-    this.#waiting.push({ token, isOpen: false });
+    this.#waiting.push({ arrival, isOpen: false });
   }
 
-  open(token: string): void {
-    const gate = this.#waiting.find((entry) => 'token' in entry && entry.token === token);
+  open(arrival: string): void {
+    const gate = this.#waiting.find((entry) => 'arrival' in entry && entry.arrival === arrival);
     if (gate !== undefined) (gate as Gate).isOpen = true;
   }
 
@@ -119,7 +120,7 @@ export class IntakeLane {
   #passOpenGates(): void {
     for (;;) {
       const first = this.#waiting[0];
-      if (first === undefined || !('token' in first) || !first.isOpen) return;
+      if (first === undefined || !('arrival' in first) || !first.isOpen) return;
       this.#waiting.shift();
     }
   }

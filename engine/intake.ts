@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 import { type ErrorDetails, externalError, LapseError, messageOf } from './errors.ts';
 import { partitionOf } from './hash.ts';
 import { Horizon } from './horizon.ts';
-import { Identities, type Join, leaveOf, type Relay } from './identities.ts';
+import { arrivalOf, Identities, type Join, leaveOf, type Relay } from './identities.ts';
 import { IntakeLane, type Sealed } from './intake-lane.ts';
 import type { Log } from './log.ts';
 import { type IncomingEvent, type Leave, RecordKind } from './records.ts';
@@ -141,10 +141,10 @@ export class Intake {
     if (relay !== undefined) this.#relay(relay, receivedAtMs);
   }
 
-  /** Everything that moved by this token stands in the log of `partition`. */
-  moved(partition: number, token: string): void {
+  /** Everything of a move stands in the log of `partition`. @param arrival see `arrivalOf` */
+  moved(partition: number, arrival: string): void {
     const lane = this.#lanes[partition]!;
-    lane.open(token);
+    lane.open(arrival);
     this.#queue(lane);
   }
 
@@ -239,7 +239,7 @@ export class Intake {
   ): void {
     const token = `${this.#tokenPrefix}-${++this.#tokens}`;
     this.#leave(leaveOf(join, token), receivedAtMs, acknowledgement);
-    this.#laneOf(survivor.id).close(token);
+    this.#laneOf(survivor.id).close(arrivalOf(token, survivor));
   }
 
   /** The event has gone to its own id's partition, which sends it on unless it has seen it. */

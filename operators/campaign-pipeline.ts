@@ -179,9 +179,9 @@ class CampaignPipeline implements Pipeline {
     );
   }
 
-  leavesEndedBy(outputs: readonly unknown[]): readonly string[] {
+  arrivalsIn(outputs: readonly unknown[]): readonly string[] {
     return (outputs as readonly MoveOutput[]).flatMap((output) =>
-      output.kind === 'part' && output.token !== undefined ? [output.token] : [],
+      output.kind === 'part' && output.arrival !== undefined ? [output.arrival] : [],
     );
   }
 

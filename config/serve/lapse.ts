@@ -166,8 +166,8 @@ async function startParts(
     onAliases: (aliases: readonly Alias[]) => {
       for (const alias of aliases) intake.identities.learn(alias);
     },
-    onMoved: (partition: number, tokens: readonly string[]) => {
-      for (const token of tokens) intake.moved(partition, token);
+    onMoved: (partition: number, arrivals: readonly string[]) => {
+      for (const arrival of arrivals) intake.moved(partition, arrival);
     },
     onWarning: options.onWarning,
     onFailure: options.onFailure,

@@ -24,8 +24,8 @@ export interface PartitionRunnerOptions {
   readonly onReadable: () => void;
   /** The partition has stopped for good. */
   readonly onFailure: (partition: number, error: unknown) => void;
-  /** All that moved by these tokens stands in the log of `partition`. */
-  readonly onMoved?: (partition: number, tokens: readonly string[]) => void;
+  /** These arrivals (see `arrivalOf`) stand in the log of `partition`. */
+  readonly onMoved?: (partition: number, arrivals: readonly string[]) => void;
   /** Something to be told that does not stop anything. */
   readonly onWarning: (partition: number, error: LapseError) => void;
 }
@@ -47,7 +47,10 @@ export class PartitionRunner {
   readonly #core: Partition;
   readonly #reader: LogReader;
   readonly #epoch: number;
-  /** Settles when everything that stood in the log at the claim has been processed. */
+  /**
+   * Settles when everything that stood in the log at the claim has been processed, and what came
+   * out of it is durable: a user's state that moves goes before what comes in from then on.
+   */
   readonly recovered: Promise<void>;
   #onRecovered: (() => void) | undefined;
   readonly #claimedAt: Offset;
@@ -103,8 +106,8 @@ export class PartitionRunner {
       ...(options.outputRoom === undefined ? {} : { room: options.outputRoom }),
       onStored: (topic, outputs) => {
         if (!topic.startsWith(INPUT)) return;
-        const tokens = core.pipeline.leavesEndedBy(outputs);
-        if (tokens.length > 0) options.onMoved?.(Number(topic.slice(INPUT.length)), tokens);
+        const arrivals = core.pipeline.arrivalsIn(outputs);
+        if (arrivals.length > 0) options.onMoved?.(Number(topic.slice(INPUT.length)), arrivals);
       },
       onRoom: options.onReadable,
       onFailure: (error) => {
@@ -195,7 +198,8 @@ export class PartitionRunner {
   #recover(): void {
     if (this.#onRecovered === undefined) return;
     this.recordsReplayed = this.#core.recordsProcessed;
-    this.#onRecovered();
+    // Whoever stops the lanes says why.
+    this.lanes.drained().then(this.#onRecovered, () => undefined);
     this.#onRecovered = undefined;
   }
 

@@ -22,8 +22,8 @@ export interface Pipeline extends WindowDeadlines {
   outputBytes(topic: string, output: unknown): number;
   /** A user's id has become another's. */
   onLeave(leave: Leave, atMs: number): void;
-  /** Tokens of the leaves of which these outputs are the last ones. */
-  leavesEndedBy(outputs: readonly unknown[]): readonly string[];
+  /** Which moves these outputs bring to their end, see `arrivalOf`. */
+  arrivalsIn(outputs: readonly unknown[]): readonly string[];
   /** A part of what is known of a user, from another partition. */
   onMoved(part: Uint8Array, atMs: number): void;
   /** What the pipeline itself must remember, as JSON. */

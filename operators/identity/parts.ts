@@ -2,6 +2,7 @@ import { Packr, Unpackr } from 'msgpackr';
 import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
 import { LapseError } from '../../engine/errors.ts';
 import type { Hash64 } from '../../engine/hash.ts';
+import { arrivalOf } from '../../engine/identities.ts';
 import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import type { RuleIdentity } from '../rules/rule-book.ts';
@@ -45,7 +46,7 @@ export interface MovedCancel {
   readonly eventAtMs: number;
 }
 
-/** Everything has been said; who waits for the token may go on. */
+/** Everything has been said; who waits for its arrival may go on. */
 export interface MoveEnd {
   readonly kind: 'end';
   readonly to: UserId;
@@ -60,8 +61,8 @@ export type MoveOutput =
       readonly kind: 'part';
       readonly atMs: number;
       readonly body: Uint8Array;
-      /** Of the move that ends with it. */
-      readonly token: string | undefined;
+      /** What it brings to its end, see `arrivalOf`. */
+      readonly arrival: string | undefined;
     }
   /** An event that came by an id which is another's by now. */
   | {
@@ -73,8 +74,8 @@ export type MoveOutput =
     };
 
 export function movedPart(part: MovedPart, atMs: number): MoveOutput {
-  const token = part.kind === 'end' ? part.token : undefined;
-  return { kind: 'part', atMs, body: encodePart(part), token };
+  const arrival = part.kind === 'end' ? arrivalOf(part.token, part.to) : undefined;
+  return { kind: 'part', atMs, body: encodePart(part), arrival };
 }
 
 /** @param bytes of the event's body */

@@ -1,0 +1,235 @@
+import { describe, expect, test } from 'vitest';
+import { EnvelopeReader } from '../../engine/envelope-reader.ts';
+import { partitionOf } from '../../engine/hash.ts';
+import { arrivalOf } from '../../engine/identities.ts';
+import { Acknowledgement, Intake } from '../../engine/intake.ts';
+import type { Log } from '../../engine/log.ts';
+import { MemoryLog } from '../../engine/memory-log.ts';
+import { type IncomingEvent, type Leave, RecordKind } from '../../engine/records.ts';
+import { ManualClock } from './intake-clock.ts';
+import { anEvent } from './intake-records.ts';
+
+const NOW_MS = Date.parse('2026-01-05T09:00:00Z');
+const PARTITIONS = 4;
+
+/** Ids by the partition that they fall into. */
+function idIn(partition: number, prefix: string): string {
+  for (let i = 0; ; i++) {
+    if (partitionOf(`${prefix}${i}`, PARTITIONS) === partition) return `${prefix}${i}`;
+  }
+}
+
+const ANN = idIn(0, 'ann');
+const DEVICE = idIn(1, 'device');
+
+function identify(userId: string, anonymousId: string): IncomingEvent {
+  const joins = [{ id: anonymousId, isAnonymous: true }];
+  return anEvent({ kind: RecordKind.identify, name: '', userId, joins, eventAtMs: NOW_MS });
+}
+
+/** What stands in the input of a partition: names of events, `leave <from> <to>`. */
+function inputOf(log: Log, partition: number): string[] {
+  const reader = log.read(`in.${partition}`, 0, () => undefined);
+  const envelope = new EnvelopeReader();
+  const found: string[] = [];
+  for (let stored = reader.poll(); stored !== undefined; stored = reader.poll()) {
+    envelope.load(stored.bytes);
+    for (let i = 0; i < envelope.count; i++) {
+      if (envelope.kind[i] === RecordKind.leave) {
+        const { from, to } = envelope.jsonOf(i) as Leave;
+        found.push(`leave ${from.id} ${to.id}`);
+      } else found.push(envelope.names[envelope.name[i]!]! || 'identify');
+    }
+  }
+  reader.close();
+  return found;
+}
+
+/** The leaves in a partition's input. */
+function leavesIn(log: Log, partition: number): Leave[] {
+  const reader = log.read(`in.${partition}`, 0, () => undefined);
+  const envelope = new EnvelopeReader();
+  const leaves: Leave[] = [];
+  for (let stored = reader.poll(); stored !== undefined; stored = reader.poll()) {
+    envelope.load(stored.bytes);
+    for (let i = 0; i < envelope.count; i++) {
+      if (envelope.kind[i] === RecordKind.leave) leaves.push(envelope.jsonOf(i) as Leave);
+    }
+  }
+  reader.close();
+  return leaves;
+}
+
+/** What the gates of the leaves in a partition's input wait for. */
+function arrivalsIn(log: Log, partition: number): string[] {
+  return leavesIn(log, partition).map(({ token, to }) => arrivalOf(token, to));
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await turn();
+}
+
+function stage(beforeStore?: (topic: string) => void) {
+  const log = new MemoryLog({
+    partitionCount: PARTITIONS,
+    ...(beforeStore === undefined ? {} : { beforeStore }),
+  });
+  const intake = new Intake({ log, clock: new ManualClock(NOW_MS) });
+  const durable: string[] = [];
+  const add = (event: IncomingEvent, label = event.name, receivedAtMs = NOW_MS) => {
+    const acknowledgement = new Acknowledgement();
+    intake.add(event, receivedAtMs, acknowledgement);
+    acknowledgement.close().then(
+      () => durable.push(label),
+      () => durable.push(`${label} failed`),
+    );
+  };
+  return { log, intake, add, durable };
+}
+
+describe('a join at the intake', () => {
+  test('what came before goes before, what comes later waits for what moves', async () => {
+    const { log, intake, add, durable } = stage();
+    add(anEvent({ userId: ANN, name: 'before' }));
+    add(anEvent({ userId: DEVICE, isAnonymous: true, name: 'seen' }));
+    add(identify(ANN, DEVICE), 'joined');
+    add(anEvent({ userId: ANN, name: 'after' }));
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual(['before']);
+    expect(inputOf(log, 1)).toEqual(['seen', `leave ${DEVICE} ${ANN}`]);
+    // An identify is acknowledged when both of its records stand.
+    expect(durable).toEqual(['before', 'seen']);
+    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual(['before', 'identify', 'after']);
+    expect(durable).toEqual(['before', 'seen', 'joined', 'after']);
+    expect(intake.bytesInFlight).toBe(0);
+  });
+
+  test('other partitions do not wait', async () => {
+    const { log, add } = stage();
+    const other = idIn(2, 'other');
+    add(identify(ANN, DEVICE), 'joined');
+    add(anEvent({ userId: other, name: 'elsewhere' }));
+    add(anEvent({ userId: idIn(1, 'neighbour'), name: 'beside' }));
+    await turns(5);
+    expect(inputOf(log, 2)).toEqual(['elsewhere']);
+    expect(inputOf(log, 1)).toEqual([`leave ${DEVICE} ${ANN}`, 'beside']);
+  });
+
+  test('within one partition it waits as well, and in the same order', async () => {
+    const { log, intake, add } = stage();
+    const near = idIn(0, 'near');
+    add(identify(ANN, near), 'joined');
+    add(anEvent({ userId: ANN, name: 'after' }));
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual([`leave ${near} ${ANN}`]);
+    intake.moved(0, arrivalsIn(log, 0)[0]!);
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual([`leave ${near} ${ANN}`, 'identify', 'after']);
+  });
+
+  test('two partitions that wait for each other both go on', async () => {
+    const { log, intake, add, durable } = stage();
+    const [bob, phone] = [idIn(1, 'bob'), idIn(0, 'phone')];
+    // Ann's device lives with Bob, Bob's phone with Ann.
+    add(identify(ANN, DEVICE), 'ann');
+    add(identify(bob, phone), 'bob');
+    await turns(5);
+    // The second leave stands behind the first gate, and opens once that does.
+    expect([inputOf(log, 0), inputOf(log, 1)]).toEqual([[], [`leave ${DEVICE} ${ANN}`]]);
+    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual(['identify', `leave ${phone} ${bob}`]);
+    intake.moved(1, arrivalsIn(log, 0)[0]!);
+    await turns(5);
+    expect(inputOf(log, 1)).toEqual([`leave ${DEVICE} ${ANN}`, 'identify']);
+    expect(durable).toEqual(['ann', 'bob']);
+  });
+
+  test('a leave that the log did not take is said again, and its gate stays closed', async () => {
+    let refusals = 2;
+    const { log, intake, add, durable } = stage((topic) => {
+      if (topic === 'in.1' && refusals-- > 0) throw new Error('the disk is full');
+    });
+    add(identify(ANN, DEVICE), 'joined');
+    add(anEvent({ userId: ANN, name: 'after' }));
+    await turns(20);
+    expect(inputOf(log, 1)).toEqual([`leave ${DEVICE} ${ANN}`]);
+    expect([inputOf(log, 0), durable]).toEqual([[], []]);
+    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual(['identify', 'after']);
+    // Whoever identified was told that it failed and comes again: that joins nothing new.
+    expect(durable).toEqual(['joined failed', 'after']);
+    add(identify(ANN, DEVICE), 'again');
+    await turns(5);
+    expect(inputOf(log, 1)).toHaveLength(1);
+    expect(durable.at(-1)).toBe('again');
+  });
+
+  test('a retried event goes by its old partition, and later ones wait for it', async () => {
+    const { log, intake, add } = stage();
+    add(identify(ANN, DEVICE), 'joined');
+    await turns(5);
+    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    const old = { userId: DEVICE, isAnonymous: true };
+    add(anEvent({ ...old, name: 'retried', eventAtMs: NOW_MS - 1 }), 'retried', NOW_MS + 1);
+    add(anEvent({ userId: ANN, name: 'after' }), 'after', NOW_MS + 2);
+    await turns(5);
+    const leave = `leave ${DEVICE} ${ANN}`;
+    expect(inputOf(log, 1)).toEqual([leave, 'retried', leave]);
+    expect(inputOf(log, 0)).toEqual(['identify']);
+    intake.moved(0, arrivalsIn(log, 1)[1]!);
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual(['identify', 'after']);
+  });
+
+  test('a later event of the old id is the one user’s at once', async () => {
+    const { log, intake, add } = stage();
+    add(identify(ANN, DEVICE), 'joined');
+    await turns(5);
+    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    const laterMs = NOW_MS + 3_600_000;
+    const old = { userId: DEVICE, isAnonymous: true };
+    add(anEvent({ ...old, name: 'later', eventAtMs: laterMs - 1 }), 'later', laterMs);
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual(['identify', 'later']);
+    expect(inputOf(log, 1)).toHaveLength(1);
+  });
+
+  test('a retried event of a chain waits until it stands at its end', async () => {
+    const { log, intake, add } = stage();
+    // The middle of the chain and its end lie in one partition.
+    const middle = idIn(0, 'middle');
+    add(identify(middle, DEVICE));
+    const joins = [{ id: middle, isAnonymous: false }];
+    add(anEvent({ kind: RecordKind.alias, userId: ANN, joins }));
+    await turns(5);
+    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    intake.moved(0, arrivalsIn(log, 0)[0]!);
+    add(anEvent({ userId: DEVICE, isAnonymous: true, name: 'retried', eventAtMs: NOW_MS }));
+    add(anEvent({ userId: ANN, name: 'after' }));
+    await turns(5);
+    const { token } = leavesIn(log, 1)[1]!;
+    intake.moved(0, arrivalOf(token, { id: middle, isAnonymous: false }));
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual(['identify', `leave ${middle} ${ANN}`]);
+    intake.moved(0, arrivalOf(token, { id: ANN, isAnonymous: false }));
+    await turns(5);
+    expect(inputOf(log, 0).at(-1)).toBe('after');
+  });
+
+  test('an alias leaves no record but the move', async () => {
+    const { log, add, durable } = stage();
+    const joins = [{ id: DEVICE, isAnonymous: true }];
+    add(anEvent({ kind: RecordKind.alias, name: '', userId: ANN, joins }), 'aliased');
+    await turns(5);
+    expect([inputOf(log, 0), inputOf(log, 1)]).toEqual([[], [`leave ${DEVICE} ${ANN}`]]);
+    expect(durable).toEqual(['aliased']);
+  });
+});
