@@ -1,0 +1,97 @@
+import type { Received } from './simulated-receivers.ts';
+import { recordsIn } from './stored.ts';
+import type { WebhookPlan } from './workload.ts';
+import type { World } from './world.ts';
+
+/** Clocks show whole ms. */
+const ROUNDING_MS = 1;
+
+/** No limit of a webhook is ever exceeded, whatever crashed between. */
+export function checkPace(world: World, webhook: WebhookPlan, requests: readonly Received[]): void {
+  checkInFlight(world, webhook, requests);
+  checkRate(world, webhook, requests);
+  checkHolds(world, webhook, requests);
+  checkRetries(world, webhook, requests);
+}
+
+function checkInFlight(world: World, webhook: WebhookPlan, requests: readonly Received[]): void {
+  for (const request of requests) {
+    // What a dead process had open is closed.
+    const open = requests.filter(
+      ({ life, step, answeredStep }) =>
+        life === request.life &&
+        step <= request.step &&
+        (answeredStep === undefined || answeredStep > request.step),
+    );
+    if (open.length <= webhook.maxInFlight) continue;
+    world.problem(`${webhook.id} has ${open.length} requests in flight at ${request.atMs}`);
+    return;
+  }
+}
+
+/** The generic cell rate algorithm, as one who watches from outside. */
+function checkRate(world: World, webhook: WebhookPlan, requests: readonly Received[]): void {
+  const { rate } = webhook;
+  // A rate holds by a clock; where that is set, another one cannot tell.
+  if (rate === undefined || world.faults.blows.some(({ kind }) => kind === 'clock')) return;
+  const intervalMs = rate.perMs / rate.limit;
+  const toleranceMs = intervalMs * (rate.burst - 1) + ROUNDING_MS;
+  let arrivalMs = 0;
+  for (const { wallMs, webhookId, life } of requests) {
+    if (wallMs < arrivalMs - toleranceMs) {
+      world.problem(
+        `${webhook.id} gets ${webhookId} from ${life.name} at ${wallMs}, its rate lets it go at ${arrivalMs - toleranceMs}`,
+      );
+    }
+    arrivalMs = Math.max(arrivalMs, wallMs) + intervalMs;
+  }
+}
+
+/** `Retry-After` holds the whole webhook back. */
+function checkHolds(world: World, webhook: WebhookPlan, requests: readonly Received[]): void {
+  const holds = requests.flatMap(({ answer, answeredStep, answeredWallMs, life }) => {
+    if (answer === undefined || !('status' in answer) || answer.retryAfter === undefined) return [];
+    const untilMs = answeredWallMs! + Number(answer.retryAfter) * 1_000;
+    return [{ life, step: answeredStep!, untilMs }];
+  });
+  for (const { record, envelope } of recordsIn(world.archive, webhook.id)) {
+    if (record.kind !== 'retry' || record.holdUntilMs === 0) continue;
+    holds.push({ life: undefined!, step: envelope.step, untilMs: record.holdUntilMs });
+  }
+  for (const { life, step, webhookId, wallMs } of requests) {
+    const hold = holds.find(
+      (one) =>
+        (one.life === undefined || one.life === life) && step > one.step && wallMs < one.untilMs,
+    );
+    if (hold === undefined) continue;
+    world.problem(`${webhookId} went to ${webhook.id} at ${wallMs}, held until ${hold.untilMs}`);
+  }
+}
+
+function checkRetries(world: World, webhook: WebhookPlan, requests: readonly Received[]): void {
+  const { retryMs } = webhook;
+  for (const [i, request] of requests.entries()) {
+    const { webhookId, life, attempt, wallMs } = request;
+    const earlier = requests.slice(0, i).filter((one) => one.webhookId === webhookId);
+    const last = earlier.at(-1);
+    const known = Math.max(0, ...earlier.map((one) => one.attempt));
+    if (attempt > known + 1) world.problem(`${webhookId}: attempt ${attempt} follows ${known}`);
+    if (last === undefined || last.life !== life) continue;
+    if (attempt !== last.attempt + 1) {
+      world.problem(`${webhookId}: attempt ${attempt} follows ${last.attempt}`);
+    }
+    const waitMs = retryMs[Math.min(last.attempt, retryMs.length) - 1]!;
+    const dueAtMs = (last.answeredWallMs ?? Number.POSITIVE_INFINITY) + waitMs;
+    if (wallMs >= dueAtMs) continue;
+    world.problem(`${webhookId}: attempt ${attempt} at ${wallMs}, it was due at ${dueAtMs}`);
+  }
+  for (const { record, envelope } of recordsIn(world.archive, webhook.id)) {
+    if (record.kind !== 'retry') continue;
+    const early = requests.find(
+      ({ webhookId, step, wallMs }) =>
+        webhookId === record.webhookId && step > envelope.step && wallMs < record.retryAtMs,
+    );
+    if (early === undefined) continue;
+    world.problem(`${record.webhookId}: sent at ${early.wallMs}, planned for ${record.retryAtMs}`);
+  }
+}

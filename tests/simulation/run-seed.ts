@@ -1,0 +1,142 @@
+import type { Archive } from './archive.ts';
+import { checkQueues } from './check-queues.ts';
+import { checkAll } from './checkers.ts';
+import { deliveriesIn, settledIn } from './stored.ts';
+import { START_MS, World } from './world.ts';
+
+export interface SeedResult {
+  readonly seed: number;
+  readonly home: string;
+  readonly problems: readonly string[];
+  /** Of all that happened: equal for equal seeds. */
+  readonly traceHash: string;
+  readonly trace: readonly string[];
+  readonly figures: SeedFigures;
+}
+
+export interface SeedFigures {
+  readonly steps: number;
+  readonly processes: number;
+  readonly events: number;
+  readonly qualifications: number;
+  readonly requests: number;
+}
+
+/** Longest time that anything of a workload may still take when the faults are over. */
+const DRAIN_MS_MAX = 1_200_000;
+const LOOK_MS = 250;
+/** After everything has come to rest nothing may happen any more. */
+const QUIET_MS = 5_000;
+const PROBLEMS_SHOWN_MAX = 8;
+
+/** Runs one seed: the load among faults, then without, to rest; then looks at what was done. */
+export async function runSeed(seed: number, keepsTrace = false): Promise<SeedResult> {
+  const world = new World(seed, keepsTrace);
+  const onUnhandled = (error: unknown) =>
+    world.problem(`nobody handles ${(error as Error).stack ?? String(error)}`);
+  process.on('unhandledRejection', onUnhandled);
+  try {
+    await live(world);
+    if (world.problems.length === 0) checkAll(world);
+  } catch (error) {
+    world.problem(`the run broke: ${(error as Error).stack ?? String(error)}`);
+  } finally {
+    process.off('unhandledRejection', onUnhandled);
+  }
+  return {
+    seed,
+    home: 'contract',
+    problems: world.problems.slice(0, PROBLEMS_SHOWN_MAX),
+    traceHash: world.trace.hash,
+    trace: world.trace.lines,
+    figures: {
+      steps: world.scheduler.steps,
+      processes: world.processes.length,
+      events: world.producer.acknowledged.size,
+      qualifications: world.archive.topics
+        .filter((topic) => topic.startsWith('out.'))
+        .reduce((sum, topic) => sum + world.archive.of(topic).length, 0),
+      requests: world.receivers.received.length,
+    },
+  };
+}
+
+async function live(world: World): Promise<void> {
+  const { scheduler, workload } = world;
+  const isBroken = () => world.problems.length > 0;
+  scheduler.onStep = () => checkQueues(world);
+  world.begin();
+  await scheduler.run(START_MS + workload.endMs + 6_000, isBroken);
+  world.endFaults();
+  const giveUpAtMs = scheduler.nowMs + DRAIN_MS_MAX;
+  while (!isBroken() && !isAtRest(world)) {
+    if (scheduler.nowMs > giveUpAtMs) {
+      world.problem(`does not come to rest: ${describeUnrest(world)}`);
+      return;
+    }
+    await scheduler.run(scheduler.nowMs + LOOK_MS, isBroken);
+  }
+  await stopAndStartAgain(world, isBroken);
+}
+
+/** A clean stop and another start must change nothing. */
+async function stopAndStartAgain(world: World, isBroken: () => boolean): Promise<void> {
+  if (isBroken()) return;
+  const { scheduler, receivers } = world;
+  const before = receivers.received.length;
+  const stopped = world.process!;
+  let isStopped = false;
+  stopped.stop().then(
+    () => {
+      isStopped = true;
+      stopped.kill();
+    },
+    (error: unknown) => world.problem(`could not stop: ${String(error)}`),
+  );
+  await scheduler.run(scheduler.nowMs + 30_000, () => isStopped || isBroken());
+  if (!isStopped) {
+    world.problem('a clean stop did not end');
+    return;
+  }
+  await scheduler.run(scheduler.nowMs + QUIET_MS, isBroken);
+  if (!isBroken() && !isAtRest(world)) {
+    world.problem(`is not at rest after a clean stop: ${describeUnrest(world)}`);
+  }
+  const sent = receivers.received.length - before;
+  if (sent > 0) world.problem(`${sent} requests went out after everything was settled`);
+  const replayed = world.process?.runners.map(({ recordsReplayed }) => recordsReplayed) ?? [];
+  // The claim itself is one.
+  if (replayed.some((count) => count > 1)) {
+    world.problem(`records were replayed after a clean stop: ${replayed.join(', ')}`);
+  }
+}
+
+function isAtRest(world: World): boolean {
+  return describeUnrest(world) === '';
+}
+
+/** What there is still to do; empty when there is nothing. */
+function describeUnrest({ process, producer, workload, archive }: World): string {
+  if (producer.waiting > 0) return `${producer.waiting} requests are not acknowledged`;
+  if (process === undefined || !process.isReady) return 'no process is ready';
+  if ((process.intake?.bytesInFlight ?? 0) > 0) return 'the intake has not ended';
+  if (process.runners.length < workload.partitionCount) return 'partitions are not open';
+  for (const runner of process.runners) {
+    const { partition, lanes, openWindows, offset } = runner;
+    if (openWindows > 0) return `partition ${partition} has ${openWindows} open windows`;
+    if (lanes.waiting > 0) return `partition ${partition} has ${lanes.waiting} outputs waiting`;
+    const tail = archive.of(`in.${partition}`).at(-1)?.offset ?? 0;
+    if (offset < tail) return `partition ${partition} stands at ${offset} of ${tail}`;
+  }
+  for (const [webhook, count] of process.pendingCounts()) {
+    if (count > 0) return `${count} deliveries of ${webhook} are pending`;
+    const left = unsettledOf(archive, webhook);
+    if (left > 0) return `${left} deliveries of ${webhook} are not settled`;
+  }
+  return '';
+}
+
+function unsettledOf(archive: Archive, webhook: string): number {
+  const settled = new Set(settledIn(archive, webhook).map(({ id }) => id));
+  return deliveriesIn(archive, webhook).filter(({ delivery }) => !settled.has(delivery.id)).length;
+}

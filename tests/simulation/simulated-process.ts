@@ -1,0 +1,287 @@
+import { laneDefinitions } from '../../config/serve/lane-definitions.ts';
+import { RequestIntake } from '../../connectors/doors/http/http-events.ts';
+import { RejectedStore } from '../../connectors/doors/rejected.ts';
+import type { CheckpointDisk } from '../../engine/checkpoint/checkpoint-disk.ts';
+import { CheckpointStore } from '../../engine/checkpoint/checkpoint-store.ts';
+import type { Clock } from '../../engine/clock.ts';
+import { LapseError, messageOf } from '../../engine/errors.ts';
+import { DEFAULT_EVENT_LIMITS } from '../../engine/event-check/event-limits.ts';
+import { Acknowledgement, Intake } from '../../engine/intake.ts';
+import type { Log } from '../../engine/log.ts';
+import { PartitionRunner } from '../../engine/partition/partition-runner.ts';
+import { RecordKind } from '../../engine/records.ts';
+import { silentObserver } from '../../engine/sender/observer.ts';
+import { Sender } from '../../engine/sender/sender.ts';
+import type { Transport } from '../../engine/sender/transport.ts';
+import { TurnLoop } from '../../engine/worker/turn-loop.ts';
+import { campaignCounters } from '../../operators/campaign-counters.ts';
+import { type Control, campaignPipeline } from '../../operators/campaign-pipeline.ts';
+import type { Definitions } from '../../operators/definitions.ts';
+import type { LaneDefinitions } from '../../operators/delivery/lane.ts';
+import { LogLane } from '../../operators/delivery/log-lane.ts';
+import { Life, type Scheduler } from './scheduler.ts';
+
+/** Small ones, so that a run of a hundred events meets them. */
+export interface ProcessLimits {
+  readonly inFlightBytesMax: number;
+  readonly appendsMax: number;
+  readonly deliveriesMax: number;
+  readonly snapshotEvery: number;
+  readonly doneRecordsKept: number;
+  readonly checkpointIntervalMs: number;
+}
+
+export interface ProcessOptions {
+  readonly name: string;
+  readonly scheduler: Scheduler;
+  readonly partitionCount: number;
+  readonly limits: ProcessLimits;
+  readonly connect: (life: Life) => Promise<Log>;
+  readonly clockOf: (life: Life) => Clock;
+  readonly diskOf: (life: Life) => CheckpointDisk;
+  readonly transportOf: (life: Life) => Transport;
+  readonly tell: (what: string) => void;
+  /** A failure that must not be, whatever the world does. */
+  readonly onBug: (what: string) => void;
+}
+
+/** What the world may do to a process: everything else is a bug. */
+const EXPECTED_FAILURES = new Set([
+  'ERR_LOG_UNAVAILABLE',
+  'ERR_LOG_FULL',
+  'ERR_FENCED',
+  'ERR_EPOCH_TAKEN',
+  'ERR_DATA_IN_USE',
+  'ERR_LANES_STOPPED',
+  'ERR_STOPPING',
+  'ENOSPC',
+  'EIO',
+]);
+const OPENING_MAX = 4;
+
+/** What a door answers. */
+export interface DoorAnswer {
+  readonly status: number;
+  readonly receivedAtMs?: number;
+  readonly rejected?: readonly number[];
+}
+
+/**
+ * One process as `serve` wires it: door, intake, the thread with the partitions, the sender's.
+ * Threads are lives of one scheduler here; each has a connection of its own.
+ */
+export class SimulatedProcess {
+  readonly life: Life;
+  readonly senderLife: Life;
+  readonly #options: ProcessOptions;
+  readonly loop: TurnLoop;
+  readonly clock: Clock;
+  #intake: Intake | undefined;
+  #door: RequestIntake | undefined;
+  #rejected: RejectedStore | undefined;
+  #sender: Sender<LaneDefinitions> | undefined;
+  #logs: Log[] = [];
+  #requestCount = 0;
+  isReady = false;
+  isStopping = false;
+  readonly counters = campaignCounters();
+  checkpointFailures = 0;
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+    this.life = new Life(options.name);
+    this.senderLife = new Life(`${options.name}.sender`);
+    this.clock = options.clockOf(this.life);
+    const { scheduler } = options;
+    let monotonicMs = 0;
+    this.loop = new TurnLoop({
+      clock: this.clock,
+      // Now and then a turn ends in the midst of an envelope.
+      monotonicMs: () => {
+        if (scheduler.prng.chance(0.02)) monotonicMs += 3;
+        return monotonicMs;
+      },
+      defer: (turn) => setImmediate(turn),
+      requestTick: (partition, atMs) => this.#requestTick(partition, atMs),
+      onCheckpointFailure: (partition, error) => {
+        this.checkpointFailures++;
+        this.#expect(error, `checkpoint of partition ${partition}`);
+      },
+      checkpointIntervalMs: options.limits.checkpointIntervalMs,
+    });
+  }
+
+  get intake(): Intake | undefined {
+    return this.#intake;
+  }
+
+  get runners(): PartitionRunner[] {
+    return this.loop.runners;
+  }
+
+  pendingCounts(): Map<string, number> {
+    return this.#sender?.pendingCounts() ?? new Map();
+  }
+
+  /** The order of `serve`: sender and partitions, then the definitions, then the door. */
+  start(definitions: Definitions): void {
+    this.#start(definitions).then(
+      () => {
+        this.isReady = true;
+        this.#options.tell('is ready');
+      },
+      (error: unknown) => this.fail(error, 'start'),
+    );
+  }
+
+  async #start(definitions: Definitions): Promise<void> {
+    const { limits, connect } = this.#options;
+    const log = await connect(this.life);
+    this.#logs.push(log);
+    const intake = new Intake({
+      log,
+      clock: this.clock,
+      inFlightBytesMax: limits.inFlightBytesMax,
+      appendsMax: limits.appendsMax,
+    });
+    this.#intake = intake;
+    this.#rejected = new RejectedStore({ log, clock: this.clock, recordsMax: 3 });
+    await this.#rejected.open();
+    this.#door = new RequestIntake(intake, this.#rejected, DEFAULT_EVENT_LIMITS);
+    await Promise.all([this.#startSender(definitions), this.#openPartitions()]);
+    await this.redefine(definitions);
+  }
+
+  async #startSender(definitions: Definitions): Promise<void> {
+    const { connect, clockOf, transportOf, limits } = this.#options;
+    const life = this.senderLife;
+    const log = await connect(life);
+    this.#logs.push(log);
+    this.#sender = new Sender<LaneDefinitions>({
+      log,
+      clock: clockOf(life),
+      transport: transportOf(life),
+      observer: {
+        ...silentObserver,
+        laneFailed: (lane, error) => {
+          this.#expect(error, `lane ${lane}`);
+          this.#options.tell(`lane ${lane} failed: ${error.message}`);
+        },
+      },
+      createLane: (_webhookId, lane) =>
+        new LogLane({ ...lane, userAgent: 'Lapse/test', deliveriesMax: limits.deliveriesMax }),
+      snapshotEvery: limits.snapshotEvery,
+      doneRecordsKept: limits.doneRecordsKept,
+    });
+    await this.#sender.update(laneDefinitions(definitions));
+  }
+
+  async #openPartitions(): Promise<void> {
+    const { connect, partitionCount } = this.#options;
+    const log = await connect(this.life);
+    this.#logs.push(log);
+    const waiting = Array.from({ length: partitionCount }, (_, partition) => partition);
+    const openNext = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        await this.#openPartition(log, next);
+      }
+    };
+    await Promise.all(Array.from({ length: OPENING_MAX }, openNext));
+  }
+
+  async #openPartition(log: Log, partition: number): Promise<void> {
+    const { diskOf, partitionCount } = this.#options;
+    const runner = await PartitionRunner.open({
+      log,
+      clock: this.clock,
+      partition,
+      checkpoints: new CheckpointStore('checkpoints', partition, diskOf(this.life)),
+      createPipeline: campaignPipeline({ counters: this.counters }),
+      reorderWindowMs: 5_000,
+      onReadable: () => this.loop.readable(partition),
+      onFailure: (_partition, error) => this.fail(error, `partition ${partition}`),
+      onWarning: (_partition, error) =>
+        this.#options.tell(`partition ${partition}: ${error.message}`),
+    });
+    this.loop.add(runner, partition / partitionCount);
+    await runner.recovered;
+  }
+
+  /** Ticks go to the main thread as messages. */
+  #requestTick(partition: number, atMs: number): void {
+    const { scheduler, tell } = this.#options;
+    scheduler.after(scheduler.delayMs(0.01, 1), this.life, () => {
+      tell(`tick of partition ${partition} for ${atMs}`);
+      this.#intake?.requestTick(partition, atMs);
+    });
+  }
+
+  /** Tells the sender first: a delivery of a campaign that it does not know is cancelled. */
+  async redefine(definitions: Definitions): Promise<void> {
+    await this.#sender!.update(laneDefinitions(definitions));
+    const acknowledgement = new Acknowledgement();
+    const control: Control = {
+      type: 'definitions',
+      definitions,
+      publishedAtMs: this.clock.now(),
+    };
+    this.#intake!.control(control, acknowledgement, RecordKind.control);
+    await acknowledgement.close();
+  }
+
+  /** A request at the door; undefined when nobody listens. */
+  async take(events: readonly unknown[], isBatch: boolean): Promise<DoorAnswer> {
+    const intake = this.#intake;
+    if (!this.isReady || this.isStopping || intake === undefined) return { status: 503 };
+    if (intake.isCatchingUp) return { status: 503 };
+    if (!intake.hasRoom) return { status: 429 };
+    const acknowledgement = new Acknowledgement();
+    const receivedAtMs = this.clock.now();
+    const body = Buffer.from(JSON.stringify(isBatch ? { batch: events } : events[0]));
+    const id = `${this.life.name}-${this.#requestCount++}`;
+    const request = { body, events, isBatch, type: undefined, sentAt: undefined };
+    try {
+      const refused = this.#door!.take(request, receivedAtMs, id, acknowledgement);
+      await acknowledgement.close();
+      return { status: 200, receivedAtMs, rejected: refused.map(({ index }) => index) };
+    } catch (error) {
+      this.#expect(error, 'door');
+      return { status: 503, receivedAtMs };
+    }
+  }
+
+  /** SIGTERM, in the order of `serve`. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    const intake = this.#intake!;
+    intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });
+    await intake.idle();
+    await this.#rejected!.idle();
+    await this.loop.drain();
+    await this.#sender!.drain();
+    for (const log of this.#logs) await log.close();
+  }
+
+  /** kill -9. */
+  kill(): void {
+    this.isReady = false;
+    this.senderLife.end();
+    this.life.end();
+  }
+
+  /** It cannot go on; whoever watches it starts another one. */
+  fail(error: unknown, where: string): void {
+    if (this.life.isOver) return;
+    this.#expect(error, where);
+    this.#options.tell(`fails at ${where}: ${messageOf(error)}`);
+    this.kill();
+  }
+
+  #expect(error: unknown, where: string): void {
+    const code = (error as { code?: unknown }).code;
+    if (typeof code === 'string' && (EXPECTED_FAILURES.has(code) || code === 'ENOENT')) return;
+    const isOurs = error instanceof LapseError;
+    const text = isOurs ? `${error.message} [${error.code}]` : (error as Error).stack;
+    this.#options.onBug(`${this.life.name} at ${where}: ${text ?? String(error)}`);
+  }
+}

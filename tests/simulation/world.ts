@@ -1,0 +1,256 @@
+import { parseDefinitions } from '../../config/definitions/definitions.ts';
+import type { Log } from '../../engine/log.ts';
+import type { Definitions } from '../../operators/definitions.ts';
+import { Prng } from '../support/prng.ts';
+import { Archive } from './archive.ts';
+import { type Blow, drawFaults, type FaultPlan, NO_RECEIVER_FAULTS } from './faults.ts';
+import { Producer } from './producer.ts';
+import { type Life, Scheduler } from './scheduler.ts';
+import { clockOf, WallClock } from './simulated-clock.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+import { LogServer } from './simulated-log.ts';
+import { type ProcessLimits, SimulatedProcess } from './simulated-process.ts';
+import { type ReceiverFaults, SimulatedReceivers } from './simulated-receivers.ts';
+import { Trace } from './trace.ts';
+import { configOf, type DefinitionsPlan, drawWorkload, type Workload } from './workload.ts';
+
+export const START_MS = Date.parse('2026-01-05T09:00:00Z');
+const RESTART_MS_MAX = 2_000;
+
+/** Where the log of a run lives: what stands between its users and what is durable. */
+export interface SimulatedHome {
+  readonly name: string;
+  /** False where the home itself keeps a second process out. */
+  readonly hasZombies: boolean;
+  connect(life: Life): Promise<Log>;
+  /** The machine that holds the log has lost power, or its process has died. */
+  crash(losesPower: boolean): void;
+}
+
+/** Everything of one run, from its seed: the load, the system, what happens to both. */
+export class World {
+  readonly seed: number;
+  readonly scheduler: Scheduler;
+  readonly wall: WallClock;
+  readonly trace: Trace;
+  readonly archive = new Archive();
+  readonly workload: Workload;
+  readonly faults: FaultPlan;
+  readonly limits: ProcessLimits;
+  readonly disk: SimulatedDisk;
+  readonly receivers: SimulatedReceivers;
+  readonly producer: Producer;
+  readonly home: LogServer;
+  /** What must not be and was, as sentences. */
+  readonly problems: string[] = [];
+  /** All that ever ran, oldest first. */
+  readonly processes: SimulatedProcess[] = [];
+  /** Definitions as the engine knows them, with the plan that they were made of. */
+  readonly plans = new Map<string, DefinitionsPlan>();
+  #wanted: Definitions;
+  #process: SimulatedProcess | undefined;
+  #isFaulty = true;
+
+  constructor(seed: number, keepsTrace: boolean) {
+    this.seed = seed;
+    const prng = new Prng(seed);
+    this.workload = drawWorkload(prng);
+    const webhooks = this.workload.versions[0]!.plan.webhooks;
+    this.faults = drawFaults(prng, {
+      spanMs: this.workload.endMs + 5_000,
+      webhooks: webhooks.length,
+      hasZombies: true,
+    });
+    this.limits = drawLimits(prng);
+    this.scheduler = new Scheduler(prng.below(2 ** 32), START_MS);
+    this.wall = new WallClock(this.scheduler);
+    this.trace = new Trace(keepsTrace);
+    this.disk = new SimulatedDisk(this.scheduler, this.faults.disk);
+    const faultsOf = new Map<string, ReceiverFaults>(
+      webhooks.map(({ id }, i) => [id, this.faults.receivers[i]!]),
+    );
+    this.receivers = new SimulatedReceivers(this.scheduler, this.wall, faultsOf);
+    this.home = new LogServer(this.scheduler, this.faults.log, this.archive);
+    this.producer = new Producer({
+      scheduler: this.scheduler,
+      wall: this.wall,
+      front: () => (this.#process?.life.isOver === false ? this.#process : undefined),
+      faults: this.faults.producer,
+    });
+    for (const { plan } of this.workload.versions) {
+      this.plans.set(JSON.stringify(parseDefinitions(configOf(plan))), plan);
+    }
+    this.#wanted = this.#definitionsOf(0);
+    this.receivers.onReceived = ({ lane, life, webhookId, attempt }) =>
+      this.tell(life.name, `sends ${webhookId} to ${lane}, attempt ${attempt}`);
+  }
+
+  get process(): SimulatedProcess | undefined {
+    return this.#process;
+  }
+
+  tell(who: string, what: string): void {
+    this.trace.add(this.scheduler.nowMs - START_MS, who, what);
+  }
+
+  problem(what: string): void {
+    this.problems.push(what);
+    this.tell('world', `PROBLEM ${what}`);
+  }
+
+  /** Starts the system, and plans the load, the changes and the blows. */
+  begin(): void {
+    this.launch();
+    this.producer.plan(START_MS, this.workload.requests);
+    for (const [i, { atMs }] of this.workload.versions.entries()) {
+      if (i > 0) this.scheduler.at(START_MS + atMs, undefined, () => this.#change(i));
+    }
+    for (const blow of this.faults.blows) {
+      this.scheduler.at(START_MS + blow.atMs, undefined, () => this.#strike(blow));
+    }
+  }
+
+  /** From now on nothing fails any more. */
+  endFaults(): void {
+    this.#isFaulty = false;
+    Object.assign(this.faults.log, { lostRequests: 0, lostAnswers: 0, slowMs: 2 });
+    Object.assign(this.faults.disk, { slowMs: 2, failing: 0 });
+    Object.assign(this.faults.producer, { lost: 0, slowMs: 2 });
+    for (const faults of this.faults.receivers) Object.assign(faults, NO_RECEIVER_FAULTS);
+    this.tell('world', 'the faults are over');
+  }
+
+  launch(): SimulatedProcess {
+    const name = `p${this.processes.length + 1}`;
+    const process = new SimulatedProcess({
+      name,
+      scheduler: this.scheduler,
+      partitionCount: this.workload.partitionCount,
+      limits: this.limits,
+      connect: async (life) => this.home.connect(life, this.workload.partitionCount),
+      clockOf: (life) => clockOf(this.scheduler, this.wall, life),
+      diskOf: (life) => this.disk.of(life),
+      transportOf: (life) => this.receivers.transport(life),
+      tell: (what) => this.tell(name, what),
+      onBug: (what) => this.problem(what),
+    });
+    this.#damageCheckpoints();
+    this.processes.push(process);
+    this.#process = process;
+    this.tell(name, 'starts');
+    // Whoever watches over it starts another one.
+    process.life.onEnd.push(() => {
+      this.tell(name, 'is gone');
+      if (this.#process === process) this.#relaunch();
+    });
+    process.start(this.#wanted);
+    return process;
+  }
+
+  #relaunch(): void {
+    this.#process = undefined;
+    this.scheduler.after(this.scheduler.prng.next() * RESTART_MS_MAX, undefined, () => {
+      if (this.#process === undefined) this.launch();
+    });
+  }
+
+  #definitionsOf(version: number): Definitions {
+    return parseDefinitions(configOf(this.workload.versions[version]!.plan));
+  }
+
+  /** An operator changes the definitions, and tries until the system has taken them. */
+  #change(version: number): void {
+    this.#wanted = this.#definitionsOf(version);
+    this.tell('world', `wants version ${version} of the definitions`);
+    const wanted = this.#wanted;
+    const attempt = () => {
+      const process = this.#process;
+      // A process that starts takes what is wanted by then.
+      if (this.#wanted !== wanted || process === undefined) return;
+      const again = () => void this.scheduler.after(200, process.life, attempt);
+      if (!process.isReady) again();
+      else process.redefine(wanted).catch(again);
+    };
+    attempt();
+  }
+
+  #strike(blow: Blow): void {
+    const process = this.#process;
+    this.tell('world', `strikes: ${JSON.stringify(blow)}`);
+    if (blow.kind === 'clock') this.wall.jump(blow.byMs);
+    else if (blow.kind === 'leader') {
+      this.faults.log.awayUntilMs = this.scheduler.nowMs + blow.awayMs;
+    } else if (blow.kind === 'receiver') this.#silence(blow);
+    else if (process === undefined) return;
+    else if (blow.kind === 'crash') this.#crash(process, blow);
+    else if (blow.kind === 'stop') this.#stop(process, blow.patienceMs);
+    else this.#takeOver(process, blow.livesOnMs);
+  }
+
+  /** Some happenings later, so that it hits between any two of them. */
+  #crash(process: SimulatedProcess, { losesPower, steps }: Blow & { kind: 'crash' }): void {
+    let left = steps;
+    const wait = () => {
+      if (left-- > 0) {
+        this.scheduler.after(this.scheduler.prng.next() * 2, process.life, wait);
+        return;
+      }
+      this.tell('world', `kills ${process.life.name}${losesPower ? ' and cuts the power' : ''}`);
+      process.kill();
+      if (losesPower) this.disk.losePower();
+    };
+    wait();
+  }
+
+  #stop(process: SimulatedProcess, patienceMs: number): void {
+    if (!process.isReady || process.isStopping) return;
+    process.stop().then(
+      () => process.kill(),
+      (error: unknown) => process.fail(error, 'stop'),
+    );
+    this.scheduler.after(patienceMs, process.life, () => process.kill());
+  }
+
+  /**
+   * The sender of the old one dies at once: one owner a webhook is a rule of how Lapse is run
+   * today, no fence holds it.
+   */
+  #takeOver(process: SimulatedProcess, livesOnMs: number): void {
+    process.senderLife.end();
+    this.#process = undefined;
+    this.launch();
+    this.scheduler.after(livesOnMs, process.life, () => process.kill());
+  }
+
+  #silence({ webhook, deadMs }: Blow & { kind: 'receiver' }): void {
+    const faults = this.faults.receivers[webhook]!;
+    const before = { ...faults };
+    Object.assign(faults, { ...NO_RECEIVER_FAULTS, hanging: 1 });
+    this.scheduler.after(deadMs, undefined, () => {
+      if (this.#isFaulty) Object.assign(faults, before);
+    });
+  }
+
+  /** Only where the log, or an older one, still holds what is lost with it. */
+  #damageCheckpoints(): void {
+    const { prng } = this.scheduler;
+    if (!this.#isFaulty || !prng.chance(this.faults.damaged)) return;
+    for (let partition = 0; partition < this.workload.partitionCount; partition++) {
+      const [newest, older] = this.disk.checkpointsIn(`checkpoints/${partition}`);
+      if (newest === undefined || older === undefined || !prng.chance(0.5)) continue;
+      this.tell('world', `damages ${newest}`);
+      this.disk.damage(newest);
+    }
+  }
+}
+
+function drawLimits(prng: Prng): ProcessLimits {
+  return {
+    inFlightBytesMax: prng.pick([500, 4_000, 64_000_000]),
+    appendsMax: prng.pick([1, 2, 64]),
+    deliveriesMax: prng.pick([3, 10, 20_000]),
+    snapshotEvery: prng.pick([1, 5, 20]),
+    doneRecordsKept: prng.pick([0, 10, 100_000]),
+    checkpointIntervalMs: prng.pick([200, 1_000, 5_000, 30_000]),
+  };
+}
