@@ -8,7 +8,7 @@ import type { Fence, Log, LogReader, Offset, WriterPosition } from '../../../eng
 import { AppendQueue } from './append-queue.ts';
 import { EmbeddedReader, FollowedTopic } from './embedded-reader.ts';
 import { type Durability, type LogTables, openTables } from './lmdb-schema.ts';
-import type { Answer, FromStorage, Question, ToStorage } from './storage-protocol.ts';
+import type { Answer, FromStorage, Question, StoragePort, ToStorage } from './storage-protocol.ts';
 
 /** Crosses threads by structured clone; the port must be in the transfer list. */
 export interface EmbeddedLogAddress {
@@ -26,13 +26,28 @@ interface Asked {
 
 /** Connects the calling thread; an address is good for one connection. */
 export async function connectEmbeddedLog(address: EmbeddedLogAddress): Promise<Log> {
-  return new EmbeddedLog(address, takeTables(address));
+  const { partitionCount, port, directory } = address;
+  return new EmbeddedLog({
+    partitionCount,
+    port,
+    tables: takeTables(address),
+    letGo: () => giveBackTables(directory),
+  });
 }
 
-class EmbeddedLog implements Log {
+export interface EmbeddedLogParts {
   readonly partitionCount: number;
-  readonly #port: MessagePort;
-  readonly #directory: string;
+  readonly port: StoragePort;
+  /** Read only; shared by all connections of a thread. */
+  readonly tables: LogTables;
+  /** The connection is closed and does not touch the tables any more. */
+  readonly letGo: () => Promise<void>;
+}
+
+export class EmbeddedLog implements Log {
+  readonly partitionCount: number;
+  readonly #port: StoragePort;
+  readonly #letGo: () => Promise<void>;
   readonly #tables: LogTables;
   readonly #queue: AppendQueue;
   readonly #followed = new Map<string, FollowedTopic>();
@@ -40,18 +55,20 @@ class EmbeddedLog implements Log {
   #askedCount = 0;
   #failure: LapseError | undefined;
   #isClosed = false;
+  #onPortClosed: () => void = () => undefined;
 
-  constructor(address: EmbeddedLogAddress, tables: LogTables) {
-    this.partitionCount = address.partitionCount;
-    this.#directory = address.directory;
+  constructor({ partitionCount, port, tables, letGo }: EmbeddedLogParts) {
+    this.partitionCount = partitionCount;
+    this.#letGo = letGo;
     this.#tables = tables;
-    this.#port = address.port;
+    this.#port = port;
     this.#queue = new AppendQueue((batch, transfer) => this.#port.postMessage(batch, transfer));
     this.#port.on('message', (message: FromStorage) => this.#onMessage(message));
     this.#port.on('close', () => {
       this.#fail(
         externalError('ERR_LOG_UNAVAILABLE', 'The log must be open, its storage thread has ended.'),
       );
+      this.#onPortClosed();
     });
   }
 
@@ -106,11 +123,11 @@ class EmbeddedLog implements Log {
     for (const topic of this.#followed.values()) topic.failure = closed;
     this.#followed.clear();
     await new Promise<void>((resolve) => {
-      this.#port.once('close', resolve);
+      this.#onPortClosed = resolve;
       this.#port.close();
       if (this.#failure !== undefined) resolve();
     });
-    await giveBackTables(this.#directory);
+    await this.#letGo();
   }
 
   #post(message: ToStorage): void {

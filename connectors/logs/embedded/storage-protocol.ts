@@ -8,6 +8,9 @@ import type { ErrorDomain } from '../../../engine/errors.ts';
 import type { WriterPosition } from '../../../engine/log.ts';
 import type { Durability } from './lmdb-schema.ts';
 
+/** What both ends need of the port between them. */
+export type StoragePort = Pick<MessagePort, 'postMessage' | 'on' | 'close'>;
+
 /** Fields of an entry of a batch, by index. */
 export const ENTRY = {
   /** Index into the client's topics, in the order in which it first named them. */

@@ -3,23 +3,21 @@
  * of topics and positions is what the last commit left, and is read anew after one that failed.
  */
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, openSync } from 'node:fs';
 import type { Clock } from '../../../engine/clock.ts';
 import { externalError, LapseError, messageOf, userError } from '../../../engine/errors.ts';
 import { judgeFence } from '../../../engine/fence.ts';
 import { BEGINNING, type Offset, type WriterPosition } from '../../../engine/log.ts';
-import { DiskReserve } from './disk-reserve.ts';
 import {
   ENVELOPE_KEY_BYTES,
   envelopeKey,
   LOG_FORMAT_VERSION,
   type LogTables,
-  openTables,
   positionKey,
   readFence,
   STORED,
   type TopicRecord,
 } from './lmdb-schema.ts';
+import { openStorageFolder, type StorageFolder } from './storage-folder.ts';
 import {
   type AppendBatch,
   ENTRY,
@@ -54,26 +52,25 @@ export class Storage {
   readonly #options: StorageThreadData;
   readonly #clock: Clock;
   readonly #key = Buffer.alloc(ENVELOPE_KEY_BYTES);
-  readonly #reserve: DiskReserve;
+  readonly #reserve: StorageFolder['reserve'];
   #topics = new Map<string, Topic>();
   #topicCount = 0;
   #bytes = 0;
 
   /** @throws LapseError `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT` */
-  constructor(options: StorageThreadData, clock: Clock) {
+  constructor(
+    options: StorageThreadData,
+    clock: Clock,
+    folder: StorageFolder = openStorageFolder(options.directory, options.durability),
+  ) {
     this.#options = options;
     this.#clock = clock;
-    this.#reserve = new DiskReserve(options.directory);
-    this.#tables = openTables(options.directory, options.durability);
+    this.#reserve = folder.reserve;
+    this.#tables = folder.tables;
     this.id = this.#identify();
     this.#load();
     this.#reserve.hold();
-    // LMDB syncs its file, not the folder that names it.
-    if (options.durability === 'disk' && process.platform !== 'win32') {
-      const folder = openSync(options.directory, 'r');
-      fsyncSync(folder);
-      closeSync(folder);
-    }
+    folder.sync();
   }
 
   /** The topic as committed; known from its first append or question on. */

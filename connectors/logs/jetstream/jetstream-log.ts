@@ -7,6 +7,7 @@ import {
   type MsgRequest,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { type Clock, systemClock } from '../../../engine/clock.ts';
 import { externalError, LapseError, messageOf } from '../../../engine/errors.ts';
 import {
   BEGINNING,
@@ -42,8 +43,19 @@ export interface JetStreamLogOptions {
  *   `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`
  */
 export async function connectJetStreamLog(options: JetStreamLogOptions): Promise<Log> {
+  return openJetStreamLog(await connectNats(options.nats), options);
+}
+
+/**
+ * Opens the log over a connection, which is then the log's own and is closed when it fails.
+ * @throws as `connectJetStreamLog`
+ */
+export async function openJetStreamLog(
+  connection: NatsConnection,
+  options: Omit<JetStreamLogOptions, 'nats'>,
+  clock: Clock = systemClock,
+): Promise<Log> {
   const { prefix = 'lapse', partitionCount, replicas = 1, create = true } = options;
-  const connection = await connectNats(options.nats);
   try {
     const probe = await probeConnection(connection, { needsJetStream: true, replicas });
     const api = { timeout: ATTEMPT_TIMEOUT_MS };
@@ -57,6 +69,7 @@ export async function connectJetStreamLog(options: JetStreamLogOptions): Promise
       connection,
       manager,
       client,
+      clock,
       streams,
       partitionCount,
       payloadBytesMax,
@@ -76,6 +89,7 @@ interface Parts {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
   readonly client: JetStreamClient;
+  readonly clock: Clock;
   readonly streams: StreamOptions;
   readonly partitionCount: number;
   readonly payloadBytesMax: number;
@@ -124,11 +138,12 @@ class JetStreamLog implements Log {
   }
 
   read(topic: string, after: Offset, onReadable: () => void): LogReader {
-    const { connection, manager, payloadBytesMax, streams } = this.#parts;
+    const { connection, manager, clock, payloadBytesMax, streams } = this.#parts;
     const place = placeOf(streams.prefix, topic);
     const reader = new JetStreamReader({
       connection,
       manager,
+      clock,
       place,
       after,
       payloadBytesMax,
@@ -235,6 +250,7 @@ class JetStreamLog implements Log {
   ): Promise<Result> {
     return withRetries(request, {
       what,
+      clock: this.#parts.clock,
       isClosed: () => this.#isClosed,
       isConnected: () => this.#isConnected,
       ...(giveUpAfterMs === undefined ? {} : { giveUpAfterMs }),

@@ -4,6 +4,7 @@
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import type { Clock } from '../../../engine/clock.ts';
 import type { LapseError } from '../../../engine/errors.ts';
 import type { LogReader, Offset, StoredEnvelope } from '../../../engine/log.ts';
 import type { DeliveryCursor } from '../../nats/delivery-cursor.ts';
@@ -18,6 +19,7 @@ const BATCH_BYTES_MIN = 1024 * 1024;
 export interface ReaderOptions {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
+  readonly clock: Clock;
   readonly place: TopicPlace;
   readonly after: Offset;
   readonly payloadBytesMax: number;
@@ -100,13 +102,14 @@ export class JetStreamReader implements LogReader {
 
   async #start(): Promise<void> {
     if (this.#isClosed) return;
-    const { connection, manager, place, trimmedUpTo } = this.#options;
+    const { connection, manager, clock, place, trimmedUpTo } = this.#options;
     const startSequence = Math.max(this.#last, await trimmedUpTo()) + 1;
     if (this.#isClosed) return;
     this.#session?.end();
     const session = new PullSession({
       connection,
       manager,
+      clock,
       stream: place.stream,
       filter: place.filter,
       start: { sequence: startSequence },

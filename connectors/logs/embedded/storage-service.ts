@@ -1,0 +1,213 @@
+/**
+ * The one writer of an embedded log, as its clients talk to it. It gathers every batch that has
+ * arrived, commits them in one transaction (one wait for the disk for all of them), answers their
+ * clients and tells those who follow the touched topics. Any failure but a full disk ends it: after
+ * a failed sync nobody can say what the disk holds, only opening the log anew can.
+ */
+import type { Clock } from '../../../engine/clock.ts';
+import { LapseError, messageOf } from '../../../engine/errors.ts';
+import { fullError, type PendingBatch, type Storage, type Topic } from './storage.ts';
+import {
+  type Answer,
+  ENTRY,
+  type ErrorParts,
+  type FromStorage,
+  type Question,
+  RESULT,
+  ResultStatus,
+  type StoragePort,
+  type TopicTail,
+  type ToStorage,
+} from './storage-protocol.ts';
+
+/** Bytes after which a transaction is closed and the rest waits for the next. */
+const COMMIT_BYTES_MAX = 16 * 2 ** 20;
+
+/** After a full disk refused a commit, appends are refused for this long without trying. */
+const FULL_PAUSE_MS = 100;
+
+interface Client {
+  readonly port: StoragePort;
+  /** The topics in the order in which the client first named them. */
+  readonly topics: string[];
+  readonly follows: Set<string>;
+}
+
+export interface StorageServiceOptions {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  /** It has failed and told its clients; nothing more must be asked of it. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class StorageService {
+  readonly #storage: Storage;
+  readonly #clock: Clock;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #clients = new Set<Client>();
+  #pending: (PendingBatch & { readonly client: Client })[] = [];
+  #trims: { client: Client; id: number; topic: string; upTo: number }[] = [];
+  #isScheduled = false;
+  #isFullUntilMs = 0;
+
+  constructor({ storage, clock, onFailure }: StorageServiceOptions) {
+    this.#storage = storage;
+    this.#clock = clock;
+    this.#onFailure = onFailure;
+  }
+
+  connect(port: StoragePort): void {
+    const client: Client = { port, topics: [], follows: new Set() };
+    this.#clients.add(client);
+    port.on('message', (message: ToStorage) => this.#onMessage(client, message));
+    port.on('close', () => this.#clients.delete(client));
+  }
+
+  /** Commits what has arrived and lets go of clients and storage. */
+  async close(): Promise<void> {
+    while (this.#pending.length > 0) this.#commitSome();
+    for (const client of this.#clients) client.port.close();
+    await this.#storage.close();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    // After the messages of this turn have all been taken in: they share a transaction.
+    setImmediate(() => {
+      this.#isScheduled = false;
+      try {
+        this.#commitSome();
+        this.#trimSome();
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      if (this.#pending.length > 0 || this.#trims.length > 0) this.#schedule();
+    });
+  }
+
+  #commitSome(): void {
+    if (this.#pending.length === 0) return;
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#pending.length && (count === 0 || bytes < COMMIT_BYTES_MAX)) {
+      bytes += this.#pending[count++]!.batch.bytes.length;
+    }
+    const batches = this.#pending.slice(0, count);
+    this.#pending = this.#pending.slice(count);
+    if (this.#clock.now() < this.#isFullUntilMs) {
+      refuse(batches);
+      return;
+    }
+    try {
+      const { results, touched } = this.#storage.commit(batches);
+      for (const [i, { client }] of batches.entries()) {
+        tell(client, { kind: 'appended', results: results[i]! }, [results[i]!.buffer]);
+      }
+      this.#notify(touched);
+    } catch (error) {
+      if (!(error instanceof LapseError) || error.code !== 'ERR_LOG_FULL') throw error;
+      this.#isFullUntilMs = this.#clock.now() + FULL_PAUSE_MS;
+      refuse(batches);
+    }
+  }
+
+  #notify(touched: ReadonlySet<Topic>): void {
+    for (const client of this.#clients) {
+      const topics: TopicTail[] = [];
+      for (const topic of touched) if (client.follows.has(topic.name)) topics.push(tailOf(topic));
+      if (topics.length > 0) tell(client, { kind: 'readable', topics });
+    }
+  }
+
+  /** One step of the first trim, so that appends never wait for a long one. */
+  #trimSome(): void {
+    const trim = this.#trims[0];
+    if (trim === undefined) return;
+    try {
+      if (!this.#storage.trimSome(trim.topic, trim.upTo)) return;
+      this.#isFullUntilMs = 0;
+      tell(trim.client, { kind: 'answer', id: trim.id, answer: undefined });
+      this.#notify(new Set([this.#storage.topic(trim.topic)]));
+    } catch (error) {
+      if (!(error instanceof LapseError) || error.code !== 'ERR_LOG_FULL') throw error;
+      const refusal = partsOf(fullError('no room for the note of what was trimmed'));
+      tell(trim.client, { kind: 'refused', id: trim.id, error: refusal });
+    }
+    this.#trims = this.#trims.slice(1);
+  }
+
+  #answer(question: Exclude<Question, { what: 'trim' }>): Answer {
+    const topic = this.#storage.topic(question.topic);
+    if (question.what === 'position') return topic.positions.get(question.writer);
+    if (question.what === 'tail') return topic.tail;
+    if (question.what === 'head') {
+      return topic.trimmedUpTo < topic.tail ? topic.trimmedUpTo + 1 : 0;
+    }
+    return topic.epoch;
+  }
+
+  #onMessage(client: Client, message: ToStorage): void {
+    switch (message.kind) {
+      case 'append':
+        client.topics.push(...message.newTopics);
+        this.#pending.push({ client, batch: message, topics: client.topics });
+        this.#schedule();
+        break;
+      case 'ask': {
+        const { id, question } = message;
+        if (question.what === 'trim') {
+          this.#trims.push({ client, id, topic: question.topic, upTo: question.upTo });
+          this.#schedule();
+        } else tell(client, { kind: 'answer', id, answer: this.#answer(question) });
+        break;
+      }
+      case 'follow':
+        client.follows.add(message.topic);
+        tell(client, {
+          kind: 'readable',
+          topics: [tailOf(this.#storage.topic(message.topic))],
+        });
+        break;
+      case 'unfollow':
+        client.follows.delete(message.topic);
+        break;
+    }
+  }
+
+  #fail(error: unknown): void {
+    const parts = partsOf(error);
+    for (const client of this.#clients) tell(client, { kind: 'failed', error: parts });
+    this.#onFailure(error);
+  }
+}
+
+/** An error as it crosses a thread. */
+export function partsOf(error: unknown): ErrorParts {
+  if (error instanceof LapseError) {
+    const { code, message, domain, retryable } = error;
+    return { code, message, domain, retryable };
+  }
+  const message = `The storage thread of the log failed: ${messageOf(error)}.`;
+  return { code: 'ERR_LOG_UNAVAILABLE', message, domain: 'external', retryable: true };
+}
+
+function tell(client: Client, message: FromStorage, transfer: ArrayBuffer[] = []): void {
+  client.port.postMessage(message, transfer);
+}
+
+function tailOf({ name, id, tail, trimmedUpTo }: Topic): TopicTail {
+  return { topic: name, topicId: id, tail, trimmedUpTo };
+}
+
+/** Tells the callers that the log is full; nothing of the batches is stored. */
+function refuse(batches: readonly (PendingBatch & { readonly client: Client })[]): void {
+  for (const { client, batch } of batches) {
+    const results = new Float64Array((batch.entries.length / ENTRY.fields) * RESULT.fields);
+    for (let at = 0; at < results.length; at += RESULT.fields) {
+      results[at + RESULT.status] = ResultStatus.full;
+    }
+    tell(client, { kind: 'appended', results }, [results.buffer]);
+  }
+}
