@@ -62,6 +62,8 @@ export async function ensureStream(
       const code = apiErrorCodeOf(error);
       if (code === ApiErrorCode.subjectsOverlap) throw foreignError(name, messageOf(error));
       if (code === ApiErrorCode.nameInUse && attempt === 0) continue;
+      // No answer is no refusal: whoever asked may ask again.
+      if (code === undefined) throw error;
       throw new LapseError(
         'ERR_NATS_JETSTREAM',
         `The NATS server must make the stream ${name}, it refused: ${messageOf(error)}.`,
