@@ -52,11 +52,11 @@ export function drawFaults(
   return {
     log: {
       slowMs: prng.pick([1, 5, 50, 400]),
-      lostRequests: share(0.3, 0.15),
-      lostAnswers: share(0.4, 0.15),
+      lostRequests: share(0.3, 0.06),
+      lostAnswers: share(0.4, 0.1),
       awayUntilMs: 0,
     },
-    disk: { slowMs: prng.pick([1, 10, 300]), failing: share(0.25, 0.1) },
+    disk: { slowMs: prng.pick([1, 10, 300]), failing: share(0.25, 0.04) },
     producer: { lost: share(0.4, 0.2), slowMs: prng.pick([1, 20, 500]) },
     receivers: Array.from({ length: webhooks }, () => ({
       late: share(0.3, 0.2),

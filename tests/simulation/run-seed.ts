@@ -45,7 +45,7 @@ export async function runSeed(seed: number, keepsTrace = false): Promise<SeedRes
   }
   return {
     seed,
-    home: 'contract',
+    home: world.home.name,
     problems: world.problems.slice(0, PROBLEMS_SHOWN_MAX),
     traceHash: world.trace.hash,
     trace: world.trace.lines,

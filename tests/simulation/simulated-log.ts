@@ -11,6 +11,7 @@ import {
 } from '../../engine/log.ts';
 import type { Archive } from './archive.ts';
 import type { Life, Scheduler } from './scheduler.ts';
+import type { Connecting, SimulatedHome } from './simulated-home.ts';
 
 /** How the way to the log behaves; the world changes it when the faults are over. */
 export interface LogFaults {
@@ -40,7 +41,8 @@ const OFFSET_STEP_MAX = 3;
 const GIVE_UP_MS_MAX = 3_000;
 
 /** The log as its contract has it, in no home: what stands in it outlives every process. */
-export class LogServer {
+export class LogServer implements SimulatedHome {
+  readonly name = 'contract';
   readonly scheduler: Scheduler;
   readonly faults: LogFaults;
   readonly #archive: Archive;
@@ -52,8 +54,12 @@ export class LogServer {
     this.#archive = archive;
   }
 
-  connect(life: Life, partitionCount: number): Log {
-    return new SimulatedLog(this, life, partitionCount);
+  connect({ life, partitionCount }: Connecting): Promise<Log> {
+    return Promise.resolve(new SimulatedLog(this, life, partitionCount));
+  }
+
+  away(ms: number): void {
+    this.faults.awayUntilMs = this.scheduler.nowMs + ms;
   }
 
   get isAway(): boolean {

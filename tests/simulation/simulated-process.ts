@@ -20,6 +20,7 @@ import type { Definitions } from '../../operators/definitions.ts';
 import type { LaneDefinitions } from '../../operators/delivery/lane.ts';
 import { LogLane } from '../../operators/delivery/log-lane.ts';
 import { Life, type Scheduler } from './scheduler.ts';
+import type { Connecting } from './simulated-home.ts';
 
 /** Small ones, so that a run of a hundred events meets them. */
 export interface ProcessLimits {
@@ -36,7 +37,7 @@ export interface ProcessOptions {
   readonly scheduler: Scheduler;
   readonly partitionCount: number;
   readonly limits: ProcessLimits;
-  readonly connect: (life: Life) => Promise<Log>;
+  readonly connect: (connecting: Connecting) => Promise<Log>;
   readonly clockOf: (life: Life) => Clock;
   readonly diskOf: (life: Life) => CheckpointDisk;
   readonly transportOf: (life: Life) => Transport;
@@ -52,6 +53,8 @@ const EXPECTED_FAILURES = new Set([
   'ERR_FENCED',
   'ERR_EPOCH_TAKEN',
   'ERR_DATA_IN_USE',
+  // The look at the server at a start does not tell silence from a refusal.
+  'ERR_NATS_NO_JETSTREAM',
   'ERR_LANES_STOPPED',
   'ERR_STOPPING',
   'ENOSPC',
@@ -135,9 +138,8 @@ export class SimulatedProcess {
   }
 
   async #start(definitions: Definitions): Promise<void> {
-    const { limits, connect } = this.#options;
-    const log = await connect(this.life);
-    this.#logs.push(log);
+    const { limits } = this.#options;
+    const log = await this.#connect(this.life);
     const intake = new Intake({
       log,
       clock: this.clock,
@@ -152,11 +154,24 @@ export class SimulatedProcess {
     await this.redefine(definitions);
   }
 
-  async #startSender(definitions: Definitions): Promise<void> {
-    const { connect, clockOf, transportOf, limits } = this.#options;
-    const life = this.senderLife;
-    const log = await connect(life);
+  /** Every thread has a connection of its own. */
+  async #connect(life: Life): Promise<Log> {
+    const { connect, clockOf, partitionCount } = this.#options;
+    const log = await connect({
+      life,
+      root: this.life,
+      clock: clockOf(life),
+      partitionCount,
+      onFailure: (error) => this.fail(error, 'log'),
+    });
     this.#logs.push(log);
+    return log;
+  }
+
+  async #startSender(definitions: Definitions): Promise<void> {
+    const { clockOf, transportOf, limits } = this.#options;
+    const life = this.senderLife;
+    const log = await this.#connect(life);
     this.#sender = new Sender<LaneDefinitions>({
       log,
       clock: clockOf(life),
@@ -177,9 +192,8 @@ export class SimulatedProcess {
   }
 
   async #openPartitions(): Promise<void> {
-    const { connect, partitionCount } = this.#options;
-    const log = await connect(this.life);
-    this.#logs.push(log);
+    const { partitionCount } = this.#options;
+    const log = await this.#connect(this.life);
     const waiting = Array.from({ length: partitionCount }, (_, partition) => partition);
     const openNext = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {

@@ -1,13 +1,15 @@
 import { parseDefinitions } from '../../config/definitions/definitions.ts';
-import type { Log } from '../../engine/log.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import { Prng } from '../support/prng.ts';
 import { Archive } from './archive.ts';
+import { EmbeddedHome } from './embedded-home.ts';
 import { type Blow, drawFaults, type FaultPlan, NO_RECEIVER_FAULTS } from './faults.ts';
+import { JetStreamHome } from './jetstream-home.ts';
 import { Producer } from './producer.ts';
-import { type Life, Scheduler } from './scheduler.ts';
+import { Scheduler } from './scheduler.ts';
 import { clockOf, WallClock } from './simulated-clock.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
+import type { SimulatedHome } from './simulated-home.ts';
 import { LogServer } from './simulated-log.ts';
 import { type ProcessLimits, SimulatedProcess } from './simulated-process.ts';
 import { type ReceiverFaults, SimulatedReceivers } from './simulated-receivers.ts';
@@ -16,16 +18,6 @@ import { configOf, type DefinitionsPlan, drawWorkload, type Workload } from './w
 
 export const START_MS = Date.parse('2026-01-05T09:00:00Z');
 const RESTART_MS_MAX = 2_000;
-
-/** Where the log of a run lives: what stands between its users and what is durable. */
-export interface SimulatedHome {
-  readonly name: string;
-  /** False where the home itself keeps a second process out. */
-  readonly hasZombies: boolean;
-  connect(life: Life): Promise<Log>;
-  /** The machine that holds the log has lost power, or its process has died. */
-  crash(losesPower: boolean): void;
-}
 
 /** Everything of one run, from its seed: the load, the system, what happens to both. */
 export class World {
@@ -40,7 +32,7 @@ export class World {
   readonly disk: SimulatedDisk;
   readonly receivers: SimulatedReceivers;
   readonly producer: Producer;
-  readonly home: LogServer;
+  readonly home: SimulatedHome;
   /** What must not be and was, as sentences. */
   readonly problems: string[] = [];
   /** All that ever ran, oldest first. */
@@ -70,7 +62,7 @@ export class World {
       webhooks.map(({ id }, i) => [id, this.faults.receivers[i]!]),
     );
     this.receivers = new SimulatedReceivers(this.scheduler, this.wall, faultsOf);
-    this.home = new LogServer(this.scheduler, this.faults.log, this.archive);
+    this.home = this.#drawHome();
     this.producer = new Producer({
       scheduler: this.scheduler,
       wall: this.wall,
@@ -127,7 +119,7 @@ export class World {
       scheduler: this.scheduler,
       partitionCount: this.workload.partitionCount,
       limits: this.limits,
-      connect: async (life) => this.home.connect(life, this.workload.partitionCount),
+      connect: (connecting) => this.home.connect(connecting),
       clockOf: (life) => clockOf(this.scheduler, this.wall, life),
       diskOf: (life) => this.disk.of(life),
       transportOf: (life) => this.receivers.transport(life),
@@ -154,6 +146,14 @@ export class World {
     });
   }
 
+  #drawHome(): SimulatedHome {
+    const { scheduler, faults, archive } = this;
+    const kind = scheduler.prng.pick(['contract', 'contract', 'embedded', 'jetstream']);
+    if (kind === 'embedded') return new EmbeddedHome(scheduler, faults, archive);
+    if (kind === 'jetstream') return new JetStreamHome(scheduler, faults.log, archive);
+    return new LogServer(scheduler, faults.log, archive);
+  }
+
   #definitionsOf(version: number): Definitions {
     return parseDefinitions(configOf(this.workload.versions[version]!.plan));
   }
@@ -178,9 +178,8 @@ export class World {
     const process = this.#process;
     this.tell('world', `strikes: ${JSON.stringify(blow)}`);
     if (blow.kind === 'clock') this.wall.jump(blow.byMs);
-    else if (blow.kind === 'leader') {
-      this.faults.log.awayUntilMs = this.scheduler.nowMs + blow.awayMs;
-    } else if (blow.kind === 'receiver') this.#silence(blow);
+    else if (blow.kind === 'leader') this.home.away(blow.awayMs);
+    else if (blow.kind === 'receiver') this.#silence(blow);
     else if (process === undefined) return;
     else if (blow.kind === 'crash') this.#crash(process, blow);
     else if (blow.kind === 'stop') this.#stop(process, blow.patienceMs);

@@ -1,0 +1,79 @@
+import { EmbeddedLog } from '../../connectors/logs/embedded/embedded-log.ts';
+import { Storage } from '../../connectors/logs/embedded/storage.ts';
+import { StorageService } from '../../connectors/logs/embedded/storage-service.ts';
+import type { Log } from '../../engine/log.ts';
+import type { Archive } from './archive.ts';
+import { Life, type Scheduler } from './scheduler.ts';
+import type { DiskFaults } from './simulated-disk.ts';
+import type { Connecting, SimulatedHome } from './simulated-home.ts';
+import { SimulatedLmdb } from './simulated-lmdb.ts';
+import type { LogFaults } from './simulated-log.ts';
+import { simulatedPorts } from './simulated-port.ts';
+
+/** A process's storage thread. */
+interface Service {
+  readonly life: Life;
+  readonly service: StorageService;
+}
+
+/**
+ * The embedded log: its real client, its real storage with the protocol between them, over
+ * simulated ports and tables. Every process has a storage thread of its own; of two, the one that
+ * opened the tables last owns them.
+ */
+export class EmbeddedHome implements SimulatedHome {
+  readonly name = 'embedded';
+  readonly #scheduler: Scheduler;
+  readonly #faults: LogFaults;
+  readonly #lmdb: SimulatedLmdb;
+  readonly #services = new Map<Life, Service>();
+
+  constructor(
+    scheduler: Scheduler,
+    faults: { readonly log: LogFaults; readonly disk: DiskFaults },
+    archive: Archive,
+  ) {
+    this.#scheduler = scheduler;
+    this.#faults = faults.log;
+    this.#lmdb = new SimulatedLmdb(scheduler, faults.disk, archive);
+  }
+
+  away(ms: number): void {
+    this.#lmdb.fullUntilMs = this.#scheduler.nowMs + ms;
+  }
+
+  async connect(connecting: Connecting): Promise<Log> {
+    const { life, partitionCount } = connecting;
+    const { service, life: storageLife } = this.#serviceOf(connecting);
+    const slowMs = () => this.#faults.slowMs;
+    const [port, far] = simulatedPorts(this.#scheduler, slowMs, [life, storageLife]);
+    service.connect(far);
+    const tables = this.#lmdb.tables();
+    return new EmbeddedLog({ partitionCount, port, tables, letGo: () => Promise.resolve() });
+  }
+
+  #serviceOf({ root, clock, partitionCount, onFailure }: Connecting): Service {
+    const known = this.#services.get(root);
+    if (known !== undefined) return known;
+    const storage = new Storage(
+      {
+        directory: 'log',
+        partitionCount,
+        durability: 'disk',
+        bytesMax: Number.MAX_SAFE_INTEGER,
+        ownerToken: root.name,
+      },
+      clock,
+      {
+        tables: this.#lmdb.tables(),
+        reserve: { hold: () => undefined, release: () => false },
+        sync: () => undefined,
+      },
+    );
+    const life = new Life(`${root.name}.log`);
+    root.onEnd.push(() => life.end());
+    const service = new StorageService({ storage, clock, onFailure });
+    this.#services.set(root, { life, service });
+    return { life, service };
+  }
+}
