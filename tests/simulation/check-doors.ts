@@ -11,25 +11,34 @@ export function checkDoors(world: World): void {
   const { producer, workload, archive, plans } = world;
   for (const problem of producer.problems) world.problem(problem);
   const stored = new Set<string>();
+  const left = new Set<string>();
   for (let partition = 0; partition < workload.partitionCount; partition++) {
     let timeMs = 0;
     for (const record of inputOf(archive, partition, plans)) {
       if (record.kind === 'claim') continue;
+      if (record.kind === 'leave') left.add(record.from.user);
       if (record.kind === 'event') {
         stored.add(String(record.facts.id));
-        checkEvent(world, record, timeMs);
+        if (record.isMoved) checkMoved(world, record);
+        else checkEvent(world, record, timeMs);
       }
       timeMs = Math.max(timeMs, record.receivedAtMs);
     }
   }
   for (const id of producer.acknowledged) {
-    if (!stored.has(id)) world.problem(`the acknowledged event ${id} is lost`);
+    const { event } = producer.tries.get(id)![0]!;
+    if (event.joins !== undefined && !left.has(event.joins)) {
+      world.problem(`the acknowledged join ${id} of ${event.joins} is lost`);
+    }
+    if (event.type !== 'alias' && !stored.has(id))
+      world.problem(`the acknowledged event ${id} is lost`);
   }
 }
 
 function checkEvent(world: World, record: OracleEvent, timeMs: number): void {
   const id = String(record.facts.id);
   const tries = world.producer.tries.get(id) ?? [];
+  checkUser(world, record);
   if (tries.some((one) => one.receivedAtMs === record.receivedAtMs && isOf(record, one))) return;
   const isRaised = tries.some((one) => one.receivedAtMs < record.receivedAtMs && isOf(record, one));
   if (!isRaised) world.problem(`the input holds ${JSON.stringify(record)}, which nobody sent`);
@@ -40,8 +49,33 @@ function checkEvent(world: World, record: OracleEvent, timeMs: number): void {
   }
 }
 
+function checkMoved(world: World, record: OracleEvent): void {
+  checkUser(world, record);
+  const tries = world.producer.tries.get(String(record.facts.id)) ?? [];
+  if (!tries.some((one) => isOf({ ...record, receivedAtMs: one.receivedAtMs }, one))) {
+    world.problem(`an event went on as ${JSON.stringify(record)}, nobody sent it`);
+  }
+}
+
+/** The event is its user's, or one's with whom somebody has ever joined that user. */
+function checkUser(world: World, { facts, user, isAnonymous }: OracleEvent): void {
+  const event = world.producer.tries.get(String(facts.id))?.[0]?.event;
+  if (event === undefined) return;
+  if (event.user === user && event.isAnonymous === isAnonymous) return;
+  const known = new Set([event.user]);
+  const joins = world.workload.requests.flat().filter((one) => one.joins !== undefined);
+  for (let before = 0; before < known.size; ) {
+    before = known.size;
+    for (const one of joins) {
+      if (!known.has(one.user) && !known.has(one.joins!)) continue;
+      known.add(one.user);
+      known.add(one.joins!);
+    }
+  }
+  if (!known.has(user)) world.problem(`the event ${facts.id} of ${event.user} went to ${user}`);
+}
+
 function isOf(record: OracleEvent, { event, ...at }: Try): boolean {
-  if (record.user !== event.user || record.isAnonymous !== event.isAnonymous) return false;
   const { eventAtMs, historyOnly } = timeOf({ event, ...at });
   return record.eventAtMs === eventAtMs && record.historyOnly === historyOnly;
 }

@@ -1,4 +1,11 @@
-import { Oracle, type OracleRecord, type Owed } from './oracle.ts';
+import {
+  type Luggage,
+  Oracle,
+  type OracleRecord,
+  type OracleUser,
+  type Owed,
+  type Post,
+} from './oracle.ts';
 import { deliveriesIn, inputOf, type StoredDelivery } from './stored.ts';
 import type { World } from './world.ts';
 
@@ -7,15 +14,12 @@ import type { World } from './world.ts';
  * log are those that the oracle makes of the input, with their contents and in their order.
  */
 export function checkQualifications(world: World): void {
-  const { workload, archive, plans } = world;
+  const { workload, archive } = world;
   const webhooks = workload.versions[0]!.plan.webhooks.map(({ id }) => id);
   const ids = new Map<string, string>();
   const stored = new Map(webhooks.map((webhook) => [webhook, deliveriesIn(archive, webhook)]));
-  for (let partition = 0; partition < workload.partitionCount; partition++) {
-    const oracle = new Oracle();
-    for (const record of inputOf(archive, partition, plans)) {
-      oracle.take(withMessageId(world, record));
-    }
+  const oracles = askOracles(world);
+  for (const [partition, oracle] of oracles.entries()) {
     if (oracle.openWindows > 0) {
       world.problem(`partition ${partition}: ${oracle.openWindows} windows are left open`);
     }
@@ -26,6 +30,69 @@ export function checkQualifications(world: World): void {
       for (const { delivery } of got) checkId(world, ids, delivery.id, textOf(delivery));
     }
   }
+}
+
+/** One oracle a partition, each going as far as what comes to it from the others lets it. */
+function askOracles(world: World): Oracle[] {
+  const { workload, archive, plans } = world;
+  const post = new LuggagePost();
+  const inputs = Array.from({ length: workload.partitionCount }, (_, partition) =>
+    inputOf(archive, partition, plans).map((record) => withMessageId(world, record)),
+  );
+  const oracles = inputs.map(() => new Oracle(post));
+  const moved = inputs.flat().flatMap((record) => {
+    return record.kind === 'event' && record.isMoved ? [String(record.facts.id)] : [];
+  });
+  const next = inputs.map(() => 0);
+  for (let hasMoved = true; hasMoved; ) {
+    hasMoved = false;
+    for (const [partition, input] of inputs.entries()) {
+      for (;;) {
+        const record = input[next[partition]!];
+        if (record === undefined || !post.hasFor(record)) break;
+        oracles[partition]!.take(record);
+        next[partition]!++;
+        hasMoved = true;
+      }
+    }
+  }
+  for (const [partition, input] of inputs.entries()) {
+    const left = input[next[partition]!];
+    if (left === undefined) continue;
+    world.problem(`in.${partition} holds what nobody sent: ${JSON.stringify(left)}`);
+  }
+  for (const left of post.left) world.problem(`what left as ${left} has not arrived`);
+  const sentOn = oracles.flatMap((oracle) => oracle.sentOn);
+  for (const id of lacking(sentOn, moved)) world.problem(`the event ${id} did not go on`);
+  for (const id of lacking(moved, sentOn)) world.problem(`the event ${id} went on once too often`);
+  return oracles;
+}
+
+/** What is under way between partitions, by its token and whose it will be. */
+class LuggagePost implements Post {
+  readonly #waiting = new Map<string, Luggage[]>();
+
+  get left(): string[] {
+    return [...this.#waiting].flatMap(([key, all]) => all.map(() => key));
+  }
+
+  hasFor(record: OracleRecord): boolean {
+    if (record.kind !== 'moved' || record.endOf === undefined) return true;
+    return (this.#waiting.get(keyOf(record.endOf, record.to))?.length ?? 0) > 0;
+  }
+
+  send(token: string, to: OracleUser, luggage: Luggage): void {
+    const key = keyOf(token, to);
+    this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), luggage]);
+  }
+
+  receive(token: string, to: OracleUser): Luggage {
+    return this.#waiting.get(keyOf(token, to))!.shift()!;
+  }
+}
+
+function keyOf(token: string, { user, isAnonymous }: OracleUser): string {
+  return `${token} to ${user}${isAnonymous ? ', anonymous' : ''}`;
 }
 
 /** The log keeps only a hash of it; what the producer said stands with the world. */

@@ -1,15 +1,10 @@
 /**
  * The slow, obvious way from what stands in the input to what must come out (SPEC 1.3, 2.1):
  * plain lists, walked whole for every record. It shares no code with the engine. One oracle a
- * partition; joins of users would be one more kind of record and a map of users here.
+ * partition; what a join takes from one to another goes by the hand of whoever runs them.
  */
-import type {
-  CampaignPlan,
-  DefinitionsPlan,
-  EventConfig,
-  InactionConfig,
-  Where,
-} from './workload.ts';
+import { matches, nameOf, valueText } from './oracle-filters.ts';
+import type { CampaignPlan, DefinitionsPlan, EventConfig, InactionConfig } from './workload.ts';
 
 export interface OracleEvent {
   readonly kind: 'event';
@@ -21,11 +16,45 @@ export interface OracleEvent {
   readonly eventAtMs: number;
   readonly receivedAtMs: number;
   readonly historyOnly: boolean;
+  /** It came to another partition first. */
+  readonly isMoved: boolean;
   readonly facts: Readonly<Record<string, unknown>>;
+}
+
+export interface OracleUser {
+  readonly user: string;
+  readonly isAnonymous: boolean;
+}
+
+/** What a partition gives away of a user: whole, and to be looked at by nobody else meanwhile. */
+export interface Luggage {
+  readonly windows: readonly Window[];
+  readonly cancels: readonly Cancel[];
+  readonly profile: ReadonlyMap<string, Attribute>;
+}
+
+interface Cancel {
+  readonly version: Version;
+  readonly event: OracleEvent;
+  readonly timeMs: number;
 }
 
 export type OracleRecord =
   | OracleEvent
+  | {
+      readonly kind: 'leave';
+      readonly receivedAtMs: number;
+      readonly from: OracleUser;
+      readonly to: OracleUser;
+      readonly token: string;
+    }
+  /** A part of a luggage, the last one or not. */
+  | {
+      readonly kind: 'moved';
+      readonly receivedAtMs: number;
+      readonly to: OracleUser;
+      readonly endOf: string | undefined;
+    }
   | { readonly kind: 'tick'; readonly receivedAtMs: number }
   /** Who reads has changed: no time passes. */
   | { readonly kind: 'claim' }
@@ -61,10 +90,10 @@ interface Version {
 }
 
 interface Window {
-  readonly version: Version;
+  version: Version;
   readonly rule: InactionConfig;
-  readonly user: string;
-  readonly isAnonymous: boolean;
+  user: string;
+  isAnonymous: boolean;
   readonly matched: string | undefined;
   readonly firstAtMs: number;
   anchorAtMs: number;
@@ -85,16 +114,30 @@ const REORDER_MS = 5_000;
 const WINDOWS_MAX = 25;
 const RESTARTS_MAX = 100;
 
+/** Carries luggage between partitions. */
+export interface Post {
+  send(token: string, to: OracleUser, luggage: Luggage): void;
+  receive(token: string, to: OracleUser): Luggage;
+}
+
 export class Oracle {
   readonly owed: Owed[] = [];
   timeMs = 0;
   #plan: DefinitionsPlan = { webhooks: [], campaigns: [] };
   #versions: Version[] = [];
   #windows: Window[] = [];
-  #cancels: { version: Version; event: OracleEvent; timeMs: number }[] = [];
+  #cancels: Cancel[] = [];
   #seen: { user: string; messageId: string; atMs: number }[] = [];
   readonly #profiles = new Map<string, Map<string, Attribute>>();
+  readonly #aliases = new Map<string, OracleUser>();
+  /** Ids of events that went on to another id's partition. */
+  readonly sentOn: string[] = [];
+  readonly #post: Post;
   #count = 0;
+
+  constructor(post: Post) {
+    this.#post = post;
+  }
 
   get openWindows(): number {
     return this.#windows.length;
@@ -105,6 +148,8 @@ export class Oracle {
     this.#passTime(record.kind === 'tick' ? record.receivedAtMs : record.receivedAtMs - 1);
     this.timeMs = Math.max(this.timeMs, record.receivedAtMs);
     if (record.kind === 'event') this.#event(record);
+    else if (record.kind === 'leave') this.#leave(record.from, record.to, record.token);
+    else if (record.kind === 'moved') this.#moved(record.to, record.endOf);
     else if (record.kind === 'definitions') this.#define(record.plan, record.publishedAtMs);
   }
 
@@ -114,7 +159,9 @@ export class Oracle {
     for (const window of due) {
       this.#windows = this.#windows.filter((other) => other !== window);
       if (!window.version.isDropped) {
-        this.#qualify(window.version.campaign, window.newest, dueAtMs(window));
+        const { user, isAnonymous } = window;
+        const event = { ...window.newest, user, isAnonymous };
+        this.#qualify(window.version.campaign, event, dueAtMs(window));
       }
     }
   }
@@ -155,6 +202,10 @@ export class Oracle {
     // What nobody asks for is not remembered, so that it is no first one of a later duplicate.
     if (asked.length === 0 && event.type !== 'identify') return;
     if (this.#isDuplicate(event)) return;
+    if (this.#aliases.has(userKey(event))) {
+      this.sentOn.push(String(event.facts.id));
+      return;
+    }
     if (event.type === 'identify') {
       this.#identify(event);
       return;
@@ -202,26 +253,114 @@ export class Oracle {
     }
   }
 
+  #leave(from: OracleUser, to: OracleUser, token: string): void {
+    const key = userKey(from);
+    const isMine = (one: OracleUser) => userKey(one) === key;
+    this.#post.send(token, to, {
+      windows: this.#windows.filter(isMine),
+      cancels: this.#cancels.filter(
+        ({ event, timeMs }) => isMine(event) && timeMs >= this.timeMs - REORDER_MS,
+      ),
+      profile: this.#profiles.get(key) ?? new Map(),
+    });
+    this.#windows = this.#windows.filter((window) => !isMine(window));
+    this.#cancels = this.#cancels.filter(({ event }) => !isMine(event));
+    this.#profiles.delete(key);
+    this.#aliases.set(key, to);
+  }
+
+  /** Goes on with the user when that one has left again meanwhile. */
+  #moved(to: OracleUser, endOf: string | undefined): void {
+    if (endOf === undefined) return;
+    const luggage = this.#post.receive(endOf, to);
+    const next = this.#aliases.get(userKey(to));
+    if (next !== undefined) {
+      this.#post.send(endOf, next, luggage);
+      return;
+    }
+    const profile = this.#profiles.get(userKey(to)) ?? new Map<string, Attribute>();
+    this.#profiles.set(userKey(to), profile);
+    for (const [name, attribute] of luggage.profile) {
+      const known = profile.get(name);
+      if (known === undefined || known.saidAtMs < attribute.saidAtMs) profile.set(name, attribute);
+    }
+    for (const { version, event } of luggage.cancels) {
+      this.#cancelBy(this.#versionLike(version), { ...event, ...to });
+    }
+    const windows = [...luggage.windows].sort((a, b) => a.anchorAtMs - b.anchorAtMs);
+    for (const window of windows) {
+      this.#adopt({ ...window, version: this.#versionLike(window.version), ...to });
+    }
+  }
+
+  /** The version that another partition means; one that is not known here is a retired one. */
+  #versionLike(other: Version): Version {
+    const known = this.#versions.find(
+      ({ campaign, rule, publishedAtMs }) =>
+        campaign === other.campaign &&
+        publishedAtMs === other.publishedAtMs &&
+        isSame(rule, other.rule),
+    );
+    if (known !== undefined) return known;
+    const version = { ...other, isRetired: true, number: this.#count++ };
+    this.#versions.push(version);
+    return version;
+  }
+
+  /** E23: of two that are tied, repeats that restart keep the later one, others the earlier. */
+  #adopt(window: Window): void {
+    const { version, rule, matched } = window;
+    const endsAtMs = endOf(window);
+    const isCancelled = this.#cancels.some(
+      ({ version: other, event, timeMs }) =>
+        other === version &&
+        userKey(event) === userKey(window) &&
+        (rule.match === undefined || valueText(event.facts, rule.match.without) === matched) &&
+        timeMs >= this.timeMs - REORDER_MS &&
+        event.eventAtMs > window.anchorAtMs &&
+        event.eventAtMs <= endsAtMs,
+    );
+    if (isCancelled) return;
+    const mine = this.#windows.filter(
+      (other) => other.version === version && userKey(other) === userKey(window),
+    );
+    const tied = mine.find((other) => rule.onRepeat !== 'parallel' && other.matched === matched);
+    if (tied !== undefined) {
+      const stays = rule.onRepeat === 'restart' ? endOf(tied) >= endsAtMs : endOf(tied) <= endsAtMs;
+      if (stays) return;
+      this.#windows = this.#windows.filter((other) => other !== tied);
+    } else if (mine.length >= WINDOWS_MAX) return;
+    this.#windows.push({ ...window, notBeforeMs: this.timeMs, number: this.#count++ });
+  }
+
   #cancel(version: Version, event: OracleEvent): void {
     const { rule } = version;
     if (!('inaction' in rule)) return;
     const { match, without } = rule.inaction;
     for (const config of without) {
       if (nameOf(config.event) !== nameOf(event.name) || !matches(config, event)) continue;
-      const matched = match && valueText(event.facts, match.without);
-      if (match !== undefined && matched === undefined) continue;
-      this.#windows = this.#windows.filter(
-        (window) =>
-          !(
-            window.version === version &&
-            userKey(window) === userKey(event) &&
-            window.matched === matched &&
-            event.eventAtMs > window.anchorAtMs &&
-            event.eventAtMs <= endOf(window)
-          ),
-      );
-      this.#cancels.push({ version, event, timeMs: this.timeMs });
+      if (match !== undefined && valueText(event.facts, match.without) === undefined) continue;
+      this.#cancelBy(version, event);
     }
+  }
+
+  /** By an event that is known to match. */
+  #cancelBy(version: Version, event: OracleEvent): void {
+    const { rule } = version;
+    if (!('inaction' in rule)) return;
+    const { match } = rule.inaction;
+    const matched = match && valueText(event.facts, match.without);
+    this.#windows = this.#windows.filter(
+      (window) =>
+        !(
+          window.version === version &&
+          userKey(window) === userKey(event) &&
+          window.matched === matched &&
+          event.eventAtMs > window.anchorAtMs &&
+          event.eventAtMs <= endOf(window)
+        ),
+    );
+    this.#cancels.push({ version, event, timeMs: this.timeMs });
   }
 
   #open(version: Version, event: OracleEvent): void {
@@ -301,11 +440,11 @@ export class Oracle {
         .filter(([, { value }]) => value !== null)
         .map(([name, { value }]) => [name, value]),
     );
-    const { email, ...data } = attributes;
+    const { email, anonymousId, ...data } = attributes;
     const all: Record<string, unknown> = {
       email,
       identity: event.isAnonymous ? undefined : event.user,
-      objectId: event.isAnonymous ? event.user : undefined,
+      objectId: event.isAnonymous ? event.user : anonymousId,
       profileData: Object.keys(data).length > 0 ? data : undefined,
       eventProperties: event.facts,
       pushToken: undefined,
@@ -354,47 +493,4 @@ function userKey({ user, isAnonymous }: { user: string; isAnonymous: boolean }):
 
 function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function nameOf(name: string): string {
-  return name.toLowerCase().replaceAll(' ', '');
-}
-
-function valueText(facts: Readonly<Record<string, unknown>>, path: string): string | undefined {
-  let value: unknown = facts;
-  for (const step of path.split('.')) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = (value as Record<string, unknown>)[step];
-  }
-  return value === undefined || value === null ? undefined : JSON.stringify(value);
-}
-
-function matches({ where }: EventConfig, event: OracleEvent): boolean {
-  return where === undefined || holds(where, event.facts);
-}
-
-function holds(where: Where, facts: Readonly<Record<string, unknown>>): boolean {
-  return Object.entries(where).every(([key, wanted]) => {
-    if (key === 'any') return (wanted as Where[]).some((one) => holds(one, facts));
-    if (key === 'not') return !holds(wanted as Where, facts);
-    const value = facts[key];
-    if (typeof wanted !== 'object' || wanted === null) return value === wanted;
-    return Object.entries(wanted).every(([op, bound]) => holdsOne(op, value, bound));
-  });
-}
-
-function holdsOne(op: string, value: unknown, bound: unknown): boolean {
-  if (op === 'exists') return (value !== undefined) === bound;
-  if (op === 'ne') return value !== bound;
-  if (op === 'in') return value !== undefined && (bound as unknown[]).includes(value);
-  if (typeof value !== 'number') return false;
-  if (op === 'between') {
-    const [low, high] = bound as [number, number];
-    return value >= low && value <= high;
-  }
-  const limit = bound as number;
-  if (op === 'gte') return value >= limit;
-  if (op === 'lte') return value <= limit;
-  if (op === 'lt') return value < limit;
-  throw new Error(`the oracle does not know ${op}`);
 }

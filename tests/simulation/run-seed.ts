@@ -1,3 +1,4 @@
+import { keyOf } from '../../engine/state/key.ts';
 import type { Archive } from './archive.ts';
 import { checkQueues } from './check-queues.ts';
 import { checkAll } from './checkers.ts';
@@ -83,6 +84,7 @@ async function live(world: World): Promise<void> {
 async function stopAndStartAgain(world: World, isBroken: () => boolean): Promise<void> {
   if (isBroken()) return;
   const { scheduler, receivers } = world;
+  checkLeftovers(world);
   const before = receivers.received.length;
   const stopped = world.process!;
   let isStopped = false;
@@ -108,6 +110,17 @@ async function stopAndStartAgain(world: World, isBroken: () => boolean): Promise
   // The claim itself is one.
   if (replayed.some((count) => count > 1)) {
     world.problem(`records were replayed after a clean stop: ${replayed.join(', ')}`);
+  }
+}
+
+/** Of an id that has become another's nothing is left in its partition. */
+function checkLeftovers(world: World): void {
+  for (const { core, partition } of world.process!.runners) {
+    for (const { from } of core.state.aliases.entries()) {
+      const known = core.state.profiles.attributesOf(keyOf(from.id, from.isAnonymous));
+      if (Object.keys(known).length === 0) continue;
+      world.problem(`partition ${partition} still knows ${from.id}: ${JSON.stringify(known)}`);
+    }
   }
 }
 

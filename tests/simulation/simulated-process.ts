@@ -85,6 +85,7 @@ export class SimulatedProcess {
   #sender: Sender<LaneDefinitions> | undefined;
   #logs: Log[] = [];
   #requestCount = 0;
+  #toldMs = 0;
   isReady = false;
   isStopping = false;
   readonly counters = campaignCounters();
@@ -214,17 +215,28 @@ export class SimulatedProcess {
       reorderWindowMs: 5_000,
       onReadable: () => this.loop.readable(partition),
       onFailure: (_partition, error) => this.fail(error, `partition ${partition}`),
+      onMoved: (target, tokens) =>
+        this.#toMain(() => {
+          for (const token of tokens) this.#intake?.moved(target, token);
+        }),
       onWarning: (_partition, error) =>
         this.#options.tell(`partition ${partition}: ${error.message}`),
     });
     this.loop.add(runner, partition / partitionCount);
     await runner.recovered;
+    for (const alias of runner.core.state.aliases.entries()) this.#intake!.identities.learn(alias);
   }
 
-  /** Ticks go to the main thread as messages. */
+  /** What the threads tell the main one comes as messages, in order. */
+  #toMain(take: () => void): void {
+    const { scheduler } = this.#options;
+    this.#toldMs = Math.max(this.#toldMs, scheduler.nowMs + scheduler.delayMs(0.01, 1));
+    scheduler.at(this.#toldMs, this.life, take);
+  }
+
   #requestTick(partition: number, atMs: number): void {
-    const { scheduler, tell } = this.#options;
-    scheduler.after(scheduler.delayMs(0.01, 1), this.life, () => {
+    const { tell } = this.#options;
+    this.#toMain(() => {
       tell(`tick of partition ${partition} for ${atMs}`);
       this.#intake?.requestTick(partition, atMs);
     });

@@ -1,13 +1,15 @@
 /** What the topics of a run hold, decoded. */
 import { EnvelopeReader } from '../../engine/envelope-reader.ts';
-import { RecordFlag, RecordKind } from '../../engine/records.ts';
+import { type Leave, RecordFlag, RecordKind } from '../../engine/records.ts';
+import type { UserId } from '../../engine/state/alias-table.ts';
 import type { Control } from '../../operators/campaign-pipeline.ts';
 import { decodeDeliveries } from '../../operators/delivery/codec.ts';
 import type { Delivery } from '../../operators/delivery/delivery.ts';
 import { decodeRecords } from '../../operators/delivery/done-codec.ts';
 import type { LaneRecord, SettledRecord } from '../../operators/delivery/lane-records.ts';
+import { decodePart } from '../../operators/identity/parts.ts';
 import type { Archive, Archived } from './archive.ts';
-import type { OracleRecord } from './oracle.ts';
+import type { OracleRecord, OracleUser } from './oracle.ts';
 import type { DefinitionsPlan } from './workload.ts';
 
 /** A delivery with where it stands and who put it there. */
@@ -88,6 +90,15 @@ function recordOf(
     if (plan === undefined) throw new Error('the log holds definitions that nobody wanted');
     return { kind: 'definitions', receivedAtMs, publishedAtMs: control.publishedAtMs ?? 0, plan };
   }
+  if (kind === RecordKind.leave) {
+    const { from, to, token } = reader.jsonOf(i) as Leave;
+    return { kind: 'leave', receivedAtMs, from: userOf(from), to: userOf(to), token };
+  }
+  if (kind === RecordKind.moved) {
+    const part = decodePart(reader.plainBodyOf(i));
+    const endOf = part.kind === 'end' ? part.token : undefined;
+    return { kind: 'moved', receivedAtMs, to: userOf(part.to), endOf };
+  }
   const facts = reader.propertiesOf(i);
   const flags = reader.flags[i]!;
   return {
@@ -100,7 +111,12 @@ function recordOf(
     messageId: String(facts.id),
     eventAtMs: reader.eventAt[i]!,
     receivedAtMs,
+    isMoved: (flags & RecordFlag.moved) !== 0,
     historyOnly: (flags & RecordFlag.historyOnly) !== 0,
     facts,
   };
+}
+
+function userOf({ id, isAnonymous }: UserId): OracleUser {
+  return { user: id, isAnonymous };
 }

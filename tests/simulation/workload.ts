@@ -49,9 +49,11 @@ export interface DefinitionsPlan {
 export interface PlannedEvent {
   /** When it first wants to be sent, ms after the start. */
   readonly atMs: number;
-  readonly type: 'track' | 'identify' | 'nonsense';
+  readonly type: 'track' | 'identify' | 'alias' | 'nonsense';
   readonly user: string;
   readonly isAnonymous: boolean;
+  /** Another id of the same user, which it joins with `user`. */
+  readonly joins?: string;
   readonly name: string;
   readonly messageId: string;
   readonly facts: Readonly<Record<string, unknown>>;
@@ -189,7 +191,7 @@ function changePlan(prng: Prng, { webhooks, campaigns }: DefinitionsPlan): Defin
   else if (kind === 'remove' && changed.length > 1) changed.splice(at, 1);
   else {
     // Perhaps one that was there before.
-    const gone = Array.from({ length: 7 }, (_, i) => `c${i}`).filter(
+    const gone = Array.from({ length: 12 }, (_, i) => `c${i}`).filter(
       (id) => !campaigns.some((campaign) => campaign.id === id),
     );
     changed.push(drawCampaign(prng, prng.pick(gone), webhooks));
@@ -201,6 +203,8 @@ function drawRequests(prng: Prng): PlannedEvent[][] {
   const users = 1 + prng.below(6);
   const count = 15 + prng.below(60);
   const paceMs = prng.pick([5, 60, 300, 1_500]);
+  // In some runs nobody joins anybody, in others many do.
+  const joining = prng.pick([0, 0, 0.03, 0.1]);
   const requests: PlannedEvent[][] = [];
   const sent: PlannedEvent[] = [];
   let atMs = 200;
@@ -212,7 +216,7 @@ function drawRequests(prng: Prng): PlannedEvent[][] {
       const isAgain = sent.length > 0 && prng.chance(0.06);
       const event = isAgain
         ? { ...prng.pick(sent), atMs }
-        : drawEvent(prng, { atMs, messageId: `m${i}-${k}`, users });
+        : drawEvent(prng, { atMs, messageId: `m${i}-${k}`, users, joining });
       request.push(event);
       sent.push(event);
     }
@@ -223,16 +227,27 @@ function drawRequests(prng: Prng): PlannedEvent[][] {
 
 function drawEvent(
   prng: Prng,
-  { atMs, messageId, users }: { atMs: number; messageId: string; users: number },
+  {
+    atMs,
+    messageId,
+    users,
+    joining,
+  }: { atMs: number; messageId: string; users: number; joining: number },
 ): PlannedEvent {
   const who = {
     atMs,
     user: `u${prng.below(users)}`,
-    isAnonymous: prng.chance(0.1),
+    isAnonymous: prng.chance(joining > 0 ? 0.3 : 0.1),
     messageId: prng.chance(0.02) ? 'm0-0' : messageId,
   };
   if (prng.chance(0.02)) return { ...who, type: 'nonsense', name: '', facts: {} };
   const age = drawAge(prng);
+  if (prng.chance(joining)) {
+    const joins = `u${prng.below(users)}`;
+    const facts = { id: messageId, plan: prng.pick(PLANS) };
+    const type = prng.pick(['identify', 'alias'] as const);
+    return { ...who, ...age, isAnonymous: false, type, joins, name: '', facts };
+  }
   if (prng.chance(0.08)) {
     const facts = {
       id: messageId,
@@ -315,12 +330,13 @@ export function wireEvent(
   event: PlannedEvent,
   { happenedAtMs, sentAtMs }: { happenedAtMs: number; sentAtMs: number },
 ): Record<string, unknown> {
-  const { type, user, isAnonymous, name, messageId, facts, ageMs, skewMs } = event;
+  const { type, user, isAnonymous, joins, name, messageId, facts, ageMs, skewMs } = event;
   if (type === 'nonsense') return { type: 'track', userId: user, event: 7 };
   const time = (ms: number) => new Date(ms + (skewMs ?? 0)).toISOString();
   return {
     type,
     ...(isAnonymous ? { anonymousId: user } : { userId: user }),
+    ...(joins === undefined ? {} : { [type === 'alias' ? 'previousId' : 'anonymousId']: joins }),
     ...(type === 'track' ? { event: name, properties: facts } : { traits: facts }),
     messageId,
     ...(ageMs === undefined ? {} : { timestamp: time(happenedAtMs) }),
