@@ -1,6 +1,6 @@
 import type { Acknowledgement } from './acknowledgement.ts';
 import { EnvelopeWriter } from './envelope-writer.ts';
-import type { Leave } from './records.ts';
+import { type Leave, RecordKind } from './records.ts';
 
 /** An envelope on its way. */
 export interface Sealed {
@@ -8,7 +8,12 @@ export interface Sealed {
   readonly recordCount: number;
   readonly acknowledgements: readonly Acknowledgement[];
   /** Of users who leave the partition by it: somebody waits for each to have left. */
-  readonly leaves: readonly Leave[];
+  readonly leaves: readonly Leaving[];
+}
+
+interface Leaving {
+  readonly leave: Leave;
+  readonly receivedAtMs: number;
 }
 
 /** Where a lane waits until a user's state has come from another partition. */
@@ -36,7 +41,7 @@ export class IntakeLane {
   /** Of the envelope that is being gathered. */
   #firstReceivedAtMs = 0;
   #acknowledgements: Acknowledgement[] = [];
-  #leaves: Leave[] = [];
+  #leaves: Leaving[] = [];
   readonly #waiting: (Sealed | Gate)[] = [];
   readonly #onSealed: (bytesMore: number) => void;
 
@@ -81,8 +86,25 @@ export class IntakeLane {
     this.#acknowledgements.push(acknowledgement);
   }
 
-  leave(leave: Leave): void {
-    this.#leaves.push(leave);
+  /** Adds the record by which a user leaves the partition. */
+  leave(leave: Leave, receivedAtMs: number): void {
+    this.writer.addJson(RecordKind.leave, leave, receivedAtMs);
+    this.#leaves.push({ leave, receivedAtMs });
+  }
+
+  /**
+   * Adds the leaves of an envelope that may not have been stored once more, before all that waits:
+   * behind a gate they might wait for themselves. Every time after theirs is later.
+   */
+  leaveAgain({ leaves }: Sealed): void {
+    if (leaves.length === 0) return;
+    const writer = new EnvelopeWriter();
+    for (const { leave, receivedAtMs } of leaves) {
+      writer.addJson(RecordKind.leave, leave, receivedAtMs);
+    }
+    const bytes = writer.finish();
+    this.#onSealed(bytes.length);
+    this.#waiting.unshift({ bytes, recordCount: leaves.length, acknowledgements: [], leaves });
   }
 
   /** Holds back what comes from now on until `open` is called with the same arrival. */

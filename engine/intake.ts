@@ -268,8 +268,7 @@ export class Intake {
     const lane = this.#laneOf(leave.from.id);
     const at = lane.timeOf(receivedAtMs);
     const before = lane.gatheredBytes;
-    lane.writer.addJson(RecordKind.leave, leave, at);
-    lane.leave(leave);
+    lane.leave(leave, at);
     this.#added(lane, before, acknowledgement);
   }
 
@@ -330,7 +329,9 @@ export class Intake {
       this.recordsAppended += sealed.recordCount;
     } else {
       this.appendsFailed++;
-      this.#leaveAgain(sealed);
+      // A gate waits for what leaves by it, and the ids are joined already: said twice, a leave
+      // moves nothing more.
+      lane.leaveAgain(sealed);
     }
     this.#enqueue(lane);
     const failure = error === undefined ? undefined : unavailable(error);
@@ -338,14 +339,6 @@ export class Intake {
     this.#tellRoom();
     if (this.#bytesInFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
     this.#pump();
-  }
-
-  /**
-   * The envelope may or may not stand in the log. A gate waits for what leaves by it, and the ids
-   * are joined already: said twice, a leave moves nothing more.
-   */
-  #leaveAgain({ leaves }: Sealed): void {
-    for (const leave of leaves) this.#leave(leave, 0, undefined);
   }
 }
 
