@@ -253,6 +253,10 @@ export class Oracle {
     }
   }
 
+  /**
+   * What cancelled a moment ago goes along and stays: an event that comes by way of this partition
+   * may have been overtaken by it here.
+   */
   #leave(from: OracleUser, to: OracleUser, token: string): void {
     const key = userKey(from);
     const isMine = (one: OracleUser) => userKey(one) === key;
@@ -264,7 +268,6 @@ export class Oracle {
       profile: this.#profiles.get(key) ?? new Map(),
     });
     this.#windows = this.#windows.filter((window) => !isMine(window));
-    this.#cancels = this.#cancels.filter(({ event }) => !isMine(event));
     this.#profiles.delete(key);
     this.#aliases.set(key, to);
   }

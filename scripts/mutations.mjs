@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+// Proof that the simulation bites: breaks the engine on purpose, one way after the other, in a copy
+// of its build, and runs seeds until one of them fails.
+//   npm run mutations -- [--seeds N] [--only word]
+import { spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { MUTATIONS } from './mutations/list.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const built = join(root, '.cache', 'simulation');
+const broken = join(root, '.cache', 'mutation');
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '600' },
+    only: { type: 'string', default: '' },
+  },
+});
+
+function run(args, options = {}) {
+  return spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', ...options });
+}
+
+function build() {
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const { status, stdout } = run([tsc, '-p', 'tsconfig.simulation.json']);
+  if (status === 0) return;
+  process.stderr.write(stdout);
+  process.exit(1);
+}
+
+/** Each text must stand in its file exactly once, or the mutation is out of date. */
+function breakIt({ file, from, to }) {
+  const path = join(broken, file);
+  const source = readFileSync(path, 'utf8');
+  if (source.split(from).length !== 2) {
+    throw new Error(`'${from}' must stand once in ${file}, it stands ${source.split(from).length - 1} times`);
+  }
+  writeFileSync(path, source.replace(from, to));
+}
+
+/** Seeds in the order of their numbers, until one fails. */
+function seedsUntilCaught(seeds) {
+  const script = join(broken, 'tests', 'simulation', 'first-failure.js');
+  const { stdout, status, stderr } = run([script, String(seeds)], { timeout: 600_000 });
+  if (stdout === null || stdout === '') return { seed: undefined, problem: stderr || `status ${status}` };
+  return JSON.parse(stdout.trim().split('\n').at(-1));
+}
+
+build();
+const rows = [];
+for (const mutation of MUTATIONS) {
+  if (!`${mutation.name} ${mutation.file}`.includes(values.only)) continue;
+  rmSync(broken, { recursive: true, force: true });
+  cpSync(built, broken, { recursive: true });
+  breakIt(mutation);
+  const { seed, problem } = seedsUntilCaught(values.seeds);
+  const found = seed === undefined ? `SURVIVED ${values.seeds} seeds ${problem ?? ''}` : `seed ${seed}: ${problem}`;
+  process.stdout.write(`${mutation.name}\n  ${found}\n`);
+  rows.push({ ...mutation, seed, problem });
+}
+rmSync(broken, { recursive: true, force: true });
+const survivors = rows.filter(({ seed }) => seed === undefined);
+process.stdout.write(`${rows.length} mutations, ${survivors.length} survived\n`);
+process.stdout.write('\n| Broken | File | Caught by seed | What was seen |\n|---|---|---|---|\n');
+for (const { name, file, seed, problem } of rows) {
+  const seen = String(problem ?? '').split('\n')[0].replaceAll('|', '/').slice(0, 110);
+  process.stdout.write(`| ${name} | \`${file.replace('.js', '.ts')}\` | ${seed ?? 'none'} | ${seen} |\n`);
+}
+process.exitCode = survivors.length === 0 ? 0 : 1;
