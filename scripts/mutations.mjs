@@ -36,7 +36,9 @@ function breakIt({ file, from, to }) {
   const path = join(broken, file);
   const source = readFileSync(path, 'utf8');
   if (source.split(from).length !== 2) {
-    throw new Error(`'${from}' must stand once in ${file}, it stands ${source.split(from).length - 1} times`);
+    throw new Error(
+      `'${from}' must stand once in ${file}, it stands ${source.split(from).length - 1} times`,
+    );
   }
   writeFileSync(path, source.replace(from, to));
 }
@@ -45,7 +47,8 @@ function breakIt({ file, from, to }) {
 function seedsUntilCaught(seeds) {
   const script = join(broken, 'tests', 'simulation', 'first-failure.js');
   const { stdout, status, stderr } = run([script, String(seeds)], { timeout: 600_000 });
-  if (stdout === null || stdout === '') return { seed: undefined, problem: stderr || `status ${status}` };
+  if (stdout === null || stdout === '')
+    return { seed: undefined, problem: stderr || `status ${status}` };
   return JSON.parse(stdout.trim().split('\n').at(-1));
 }
 
@@ -57,7 +60,10 @@ for (const mutation of MUTATIONS) {
   cpSync(built, broken, { recursive: true });
   breakIt(mutation);
   const { seed, problem } = seedsUntilCaught(values.seeds);
-  const found = seed === undefined ? `SURVIVED ${values.seeds} seeds ${problem ?? ''}` : `seed ${seed}: ${problem}`;
+  const found =
+    seed === undefined
+      ? `SURVIVED ${values.seeds} seeds ${problem ?? ''}`
+      : `seed ${seed}: ${problem}`;
   process.stdout.write(`${mutation.name}\n  ${found}\n`);
   rows.push({ ...mutation, seed, problem });
 }
@@ -66,7 +72,12 @@ const survivors = rows.filter(({ seed }) => seed === undefined);
 process.stdout.write(`${rows.length} mutations, ${survivors.length} survived\n`);
 process.stdout.write('\n| Broken | File | Caught by seed | What was seen |\n|---|---|---|---|\n');
 for (const { name, file, seed, problem } of rows) {
-  const seen = String(problem ?? '').split('\n')[0].replaceAll('|', '/').slice(0, 110);
-  process.stdout.write(`| ${name} | \`${file.replace('.js', '.ts')}\` | ${seed ?? 'none'} | ${seen} |\n`);
+  const seen = String(problem ?? '')
+    .split('\n')[0]
+    .replaceAll('|', '/')
+    .slice(0, 110);
+  process.stdout.write(
+    `| ${name} | \`${file.replace('.js', '.ts')}\` | ${seed ?? 'none'} | ${seen} |\n`,
+  );
 }
 process.exitCode = survivors.length === 0 ? 0 : 1;

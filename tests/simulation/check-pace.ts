@@ -7,11 +7,15 @@ import type { World } from './world.ts';
 const ROUNDING_MS = 1;
 
 /** No limit of a webhook is ever exceeded, whatever crashed between. */
-export function checkPace(world: World, webhook: WebhookPlan, requests: readonly Received[]): void {
+export function checkPace(
+  world: World,
+  webhook: WebhookPlan,
+  { requests, all }: { readonly requests: readonly Received[]; readonly all: readonly Received[] },
+): void {
   checkInFlight(world, webhook, requests);
   checkRate(world, webhook, requests);
   checkHolds(world, webhook, requests);
-  checkRetries(world, webhook, requests);
+  checkRetries(world, webhook, requests, all);
 }
 
 function checkInFlight(world: World, webhook: WebhookPlan, requests: readonly Received[]): void {
@@ -68,13 +72,19 @@ function checkHolds(world: World, webhook: WebhookPlan, requests: readonly Recei
   }
 }
 
-function checkRetries(world: World, webhook: WebhookPlan, requests: readonly Received[]): void {
+function checkRetries(
+  world: World,
+  webhook: WebhookPlan,
+  requests: readonly Received[],
+  all: readonly Received[],
+): void {
   const { retryMs } = webhook;
   for (const [i, request] of requests.entries()) {
     const { webhookId, life, attempt, wallMs } = request;
     const earlier = requests.slice(0, i).filter((one) => one.webhookId === webhookId);
     const last = earlier.at(-1);
-    const known = Math.max(0, ...earlier.map((one) => one.attempt));
+    const made = all.filter((one) => one.webhookId === webhookId && one.step < request.step);
+    const known = Math.max(0, ...made.map((one) => one.attempt));
     if (attempt > known + 1) world.problem(`${webhookId}: attempt ${attempt} follows ${known}`);
     if (last === undefined || last.life !== life) continue;
     if (attempt !== last.attempt + 1) {

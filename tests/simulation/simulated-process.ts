@@ -88,6 +88,8 @@ export class SimulatedProcess {
   #toldMs = 0;
   isReady = false;
   isStopping = false;
+  /** Step of the run at which another one was started beside it. */
+  takenOverStep = Number.POSITIVE_INFINITY;
   readonly counters = campaignCounters();
   checkpointFailures = 0;
 
@@ -180,6 +182,8 @@ export class SimulatedProcess {
       observer: {
         ...silentObserver,
         laneFailed: (lane, error) => {
+          // As the sender's thread says it: a process whose lane is taken is at its end.
+          if (error.code === 'ERR_FENCED') this.fail(error, `lane ${lane}`);
           this.#expect(error, `lane ${lane}`);
           this.#options.tell(`lane ${lane} failed: ${error.message}`);
         },

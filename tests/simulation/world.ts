@@ -210,12 +210,9 @@ export class World {
     this.scheduler.after(patienceMs, process.life, () => process.kill());
   }
 
-  /**
-   * The sender of the old one dies at once: one owner a webhook is a rule of how Lapse is run
-   * today, no fence holds it.
-   */
+  /** The old one goes on, its sender too, until the log or its end stops it. */
   #takeOver(process: SimulatedProcess, livesOnMs: number): void {
-    process.senderLife.end();
+    process.takenOverStep = this.scheduler.steps;
     this.#process = undefined;
     this.launch();
     this.scheduler.after(livesOnMs, process.life, () => process.kill());
