@@ -10,6 +10,7 @@ import {
   envelopeChecksum,
   HEADER,
 } from './envelope-layout.ts';
+import { LapseError } from './errors.ts';
 import { type Hash64, hash64 } from './hash.ts';
 import { type IncomingEvent, RecordFlag, RecordKind } from './records.ts';
 import { ANONYMOUS_SEED } from './state/key.ts';
@@ -140,6 +141,12 @@ export class EnvelopeWriter {
 
   #begin(kind: RecordKind, receivedAtMs: number): number {
     const i = this.#count;
+    if (i >= ENVELOPE_RECORDS_MAX) {
+      throw new LapseError(
+        'ERR_ENVELOPE_FULL',
+        `An envelope must have ${ENVELOPE_RECORDS_MAX} records at most.`,
+      );
+    }
     if (i === 0) this.#baseReceivedAtMs = receivedAtMs;
     this.#kind[i] = kind;
     this.#words[4]![i] = receivedAtMs - this.#baseReceivedAtMs;

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { ENVELOPE_RECORDS_MAX } from '../envelope-layout.ts';
 import { LapseError } from '../errors.ts';
 import type { Log, Offset, WriterPosition } from '../log.ts';
 import { OutputRoom } from './output-room.ts';
@@ -50,6 +51,8 @@ interface Waiter {
 }
 
 const APPEND_OUTPUTS_MAX = 1_000;
+/** What goes there are records of one envelope. */
+const INPUT = 'in.';
 /** As for the envelopes of events: a NATS message has 1 MiB, and texts may grow when encoded. */
 const APPEND_BYTES_MAX = 256 * 1024;
 /** So many outputs a partition may have waiting when the others have filled the room. */
@@ -163,7 +166,7 @@ export class OutputLanes {
     if (!lane.isReady || lane.isAppending || this.#isStopped) return;
     this.#skipReplayed(lane);
     if (lane.queue.length === 0) return;
-    const batch = lane.queue.slice(0, appendLength(lane.queue));
+    const batch = lane.queue.slice(0, appendLength(lane));
     const outputs = batch.map(({ output }) => output);
     lane.isAppending = true;
     this.#append(lane, batch, this.#options.encode(lane.topic, outputs));
@@ -247,8 +250,9 @@ function bytesIn(outputs: readonly Output[]): number {
 }
 
 /** How many of the first ones make an envelope: at least one. */
-function appendLength(queue: readonly Output[]): number {
-  const most = Math.min(queue.length, APPEND_OUTPUTS_MAX);
+function appendLength({ topic, queue }: Lane): number {
+  const outputsMax = topic.startsWith(INPUT) ? ENVELOPE_RECORDS_MAX : APPEND_OUTPUTS_MAX;
+  const most = Math.min(queue.length, outputsMax);
   let bytes = 0;
   for (let count = 0; count < most; count++) {
     bytes += queue[count]!.bytes;

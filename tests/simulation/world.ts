@@ -227,6 +227,12 @@ export class World {
     });
   }
 
+  #trimmedTo(partition: number): number {
+    const mark = this.archive.of(`trim.${partition}`).at(-1);
+    if (mark === undefined) return 0;
+    return (JSON.parse(new TextDecoder().decode(mark.bytes)) as { upTo: number }).upTo;
+  }
+
   /** Only where the log, or an older one, still holds what is lost with it. */
   #damageCheckpoints(): void {
     const { prng } = this.scheduler;
@@ -234,10 +240,16 @@ export class World {
     for (let partition = 0; partition < this.workload.partitionCount; partition++) {
       const [newest, older] = this.disk.checkpointsIn(`checkpoints/${partition}`);
       if (newest === undefined || older === undefined || !prng.chance(0.5)) continue;
+      // Where the one before was damaged already, the log has gone with it.
+      if (offsetOf(older) < this.#trimmedTo(partition)) continue;
       this.tell('world', `damages ${newest}`);
       this.disk.damage(newest);
     }
   }
+}
+
+function offsetOf(checkpoint: string): number {
+  return Number(/(\d+)-\d+\.ckpt$/.exec(checkpoint)![1]);
 }
 
 function drawLimits(prng: Prng): ProcessLimits {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ENVELOPE_RECORDS_MAX } from '../../../engine/envelope-layout.ts';
 import { externalError } from '../../../engine/errors.ts';
 import { MemoryLog, type MemoryLogOptions } from '../../../engine/memory-log.ts';
 import { OutputLanes, type OutputLanesOptions } from '../../../engine/partition/output-lanes.ts';
@@ -137,6 +138,19 @@ describe('output lanes', () => {
     await next.drained();
     expect([world.stored(), world.failures]).toEqual([wanted, []]);
     expect(next.replayed).toBe(3);
+  });
+
+  test('an append to an input has no more records than an envelope', async () => {
+    const counts: number[] = [];
+    const { open } = stage();
+    const encode = (_topic: string, outputs: readonly unknown[]) => {
+      counts.push(outputs.length);
+      return encoder.encode('-');
+    };
+    const lanes = open(1, { encode });
+    for (let i = 1; i <= 2 * ENVELOPE_RECORDS_MAX + 1; i++) lanes.add('in.0', i, i, 0);
+    await lanes.drained();
+    expect(counts).toEqual([ENVELOPE_RECORDS_MAX, ENVELOPE_RECORDS_MAX, 1]);
   });
 
   test('drained waits for what was added so far, not for what is added meanwhile', async () => {
