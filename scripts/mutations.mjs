@@ -64,7 +64,7 @@ for (const mutation of MUTATIONS) {
     seed === undefined
       ? `SURVIVED ${values.seeds} seeds ${problem ?? ''}`
       : `seed ${seed}: ${problem}`;
-  process.stdout.write(`${mutation.name}\n  ${found}\n`);
+  process.stdout.write(`${mutation.name} [${mutation.file}]\n  ${found}\n`);
   rows.push({ ...mutation, seed, problem });
 }
 rmSync(broken, { recursive: true, force: true });

@@ -178,12 +178,16 @@ export class Inaction {
     for (let i = 0; i < count && rule.onRepeat !== 'parallel'; i++) {
       const slot = windows.found[i]!;
       if (!this.#isTied(slot, rule, match, text)) continue;
-      const otherEndsAtMs = deadlineOf(rule, windows.anchorAtMs(slot), windows.extendedMs(slot));
+      // There may be two, one of which waits for its grace, and they are found in any order.
+      if (replaced !== -1 && windows.anchorAtMs(slot) > windows.anchorAtMs(replaced)) continue;
+      replaced = slot;
+    }
+    if (replaced !== -1) {
+      const otherAnchorAtMs = windows.anchorAtMs(replaced);
+      const otherEndsAtMs = deadlineOf(rule, otherAnchorAtMs, windows.extendedMs(replaced));
       const staysAsItIs =
         rule.onRepeat === 'restart' ? otherEndsAtMs >= endsAtMs : otherEndsAtMs <= endsAtMs;
       if (staysAsItIs) return 'kept';
-      replaced = slot;
-      break;
     }
     if (replaced !== -1) windows.cancel(replaced);
     else if (count >= OPEN_WINDOWS_MAX) return 'refused';

@@ -10,12 +10,6 @@ export const MUTATIONS = [
     to: 'receivedAtMs',
   },
   {
-    name: 'a without exactly at the end of its window does not cancel',
-    file: 'operators/rules/inaction.js',
-    from: 'event.eventAtMs > deadlineOf(',
-    to: 'event.eventAtMs >= deadlineOf(',
-  },
-  {
     name: 'the timer of a cancelled window stays',
     file: 'engine/state/window-table.js',
     from: 'this.wheel.remove(slot);\n        this.release(slot);',
@@ -164,5 +158,11 @@ export const MUTATIONS = [
     file: 'engine/sender/lane-runner.js',
     from: 'await journal.idle();',
     to: '',
+  },
+  {
+    name: 'a without exactly at the end of its window does not cancel',
+    file: 'operators/rules/inaction.js',
+    from: 'event.eventAtMs > deadlineOf(',
+    to: 'event.eventAtMs >= deadlineOf(',
   },
 ];

@@ -327,7 +327,9 @@ export class Oracle {
     const mine = this.#windows.filter(
       (other) => other.version === version && userKey(other) === userKey(window),
     );
-    const tied = mine.find((other) => rule.onRepeat !== 'parallel' && other.matched === matched);
+    const [tied] = mine
+      .filter((other) => rule.onRepeat !== 'parallel' && other.matched === matched)
+      .sort((a, b) => a.anchorAtMs - b.anchorAtMs);
     if (tied !== undefined) {
       const stays = rule.onRepeat === 'restart' ? endOf(tied) >= endsAtMs : endOf(tied) <= endsAtMs;
       if (stays) return;

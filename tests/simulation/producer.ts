@@ -1,7 +1,7 @@
 import type { Scheduler } from './scheduler.ts';
 import type { WallClock } from './simulated-clock.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
-import { type PlannedEvent, wireEvent } from './workload.ts';
+import { type PlannedEvent, type Workload, wireEvent } from './workload.ts';
 
 export interface ProducerFaults {
   /** Share of requests and of answers that get lost between producer and door. */
@@ -48,12 +48,14 @@ export class Producer {
     this.faults = options.faults;
   }
 
-  plan(startMs: number, requests: readonly (readonly PlannedEvent[])[]): void {
+  plan(startMs: number, { requests, roundMs }: Pick<Workload, 'requests' | 'roundMs'>): void {
     for (const request of requests) {
       this.waiting++;
       this.#scheduler.at(startMs + request[0]!.atMs, undefined, () => {
         const nowMs = this.#wall.now();
-        const happened = request.map(({ ageMs }) => nowMs - (ageMs ?? 0));
+        const happened = request.map(
+          ({ ageMs }) => Math.floor((nowMs - (ageMs ?? 0)) / roundMs) * roundMs,
+        );
         this.#send(request, happened);
       });
     }

@@ -69,6 +69,8 @@ export interface Workload {
   readonly versions: readonly { readonly atMs: number; readonly plan: DefinitionsPlan }[];
   /** Requests in the order of their first sending; each is sent until it is acknowledged. */
   readonly requests: readonly (readonly PlannedEvent[])[];
+  /** Producers' clocks show whole multiples of it: so that deadlines are met to the ms. */
+  readonly roundMs: number;
   /** When the last one is first sent, ms after the start. */
   readonly endMs: number;
 }
@@ -101,7 +103,8 @@ export function drawWorkload(prng: Prng): Workload {
     versions.push({ atMs: prng.below(endMs + 1), plan: changePlan(prng, before) });
   }
   versions.sort((a, b) => a.atMs - b.atMs);
-  return { partitionCount: 1 + prng.below(4), versions, requests, endMs };
+  const roundMs = prng.pick([1, 1, 1_000]);
+  return { partitionCount: 1 + prng.below(4), versions, requests, roundMs, endMs };
 }
 
 function drawWebhook(prng: Prng, id: string): WebhookPlan {

@@ -93,7 +93,7 @@ export class World {
   /** Starts the system, and plans the load, the changes and the blows. */
   begin(): void {
     this.launch();
-    this.producer.plan(START_MS, this.workload.requests);
+    this.producer.plan(START_MS, this.workload);
     for (const [i, { atMs }] of this.workload.versions.entries()) {
       if (i > 0) this.scheduler.at(START_MS + atMs, undefined, () => this.#change(i));
     }
