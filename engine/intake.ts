@@ -60,8 +60,6 @@ export class Intake {
   /** Tells the tokens of this run from those that a replay of an earlier one brings again. */
   readonly #tokenPrefix: string;
   #tokens = 0;
-  /** By token: which lane waits for what, until it has arrived. */
-  readonly #gates = new Map<string, { readonly lane: IntakeLane; readonly arrival: string }>();
   recordsAppended = 0;
   envelopesAppended = 0;
   appendsFailed = 0;
@@ -148,19 +146,6 @@ export class Intake {
     const lane = this.#lanes[partition]!;
     lane.open(arrival);
     this.#queue(lane);
-  }
-
-  /**
-   * Everything that moved by this token is part of a partition's state. Where the gate stands in
-   * another lane, the user is to go on to there by a leave that is not in the log yet: it has a
-   * token of its own, whose gate comes first, and takes with it what has arrived.
-   */
-  arrived(token: string): void {
-    const gate = this.#gates.get(token);
-    if (gate === undefined) return;
-    this.#gates.delete(token);
-    gate.lane.open(gate.arrival);
-    this.#queue(gate.lane);
   }
 
   /**
@@ -254,9 +239,7 @@ export class Intake {
   ): void {
     const token = `${this.#tokenPrefix}-${++this.#tokens}`;
     this.#leave(leaveOf(join, token), receivedAtMs, acknowledgement);
-    const gate = { lane: this.#laneOf(survivor.id), arrival: arrivalOf(token, survivor) };
-    gate.lane.close(gate.arrival);
-    this.#gates.set(token, gate);
+    this.#laneOf(survivor.id).close(arrivalOf(token, survivor));
   }
 
   /** The event has gone to its own id's partition, which sends it on unless it has seen it. */

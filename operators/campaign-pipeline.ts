@@ -185,18 +185,14 @@ class CampaignPipeline implements Pipeline {
     );
   }
 
-  onMoved(bytes: Uint8Array, atMs: number): string | undefined {
+  onMoved(bytes: Uint8Array, atMs: number): void {
     const part = decodePart(bytes);
-    this.#routesOf = -1;
     const key = keyOf(part.to.id, part.to.isAnonymous);
     // Gone on meanwhile: it follows, and arrives where the user is.
     const alias = this.#host.state.aliases.get(key);
-    if (alias !== undefined) {
-      this.#move(movedPart({ ...part, to: alias.to }, atMs), alias.to);
-      return undefined;
-    }
-    this.#arriving.take(part, (node, windows) => this.#closed(node, windows));
-    return part.kind === 'end' ? part.token : undefined;
+    if (alias !== undefined) this.#move(movedPart({ ...part, to: alias.to }, atMs), alias.to);
+    else this.#arriving.take(part, (node, windows) => this.#closed(node, windows));
+    this.#routesOf = -1;
   }
 
   freeze(): FrozenRuleBook {

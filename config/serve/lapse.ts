@@ -169,7 +169,6 @@ async function startParts(
     onMoved: (partition: number, arrivals: readonly string[]) => {
       for (const arrival of arrivals) intake.moved(partition, arrival);
     },
-    onArrived: (token: string) => intake.arrived(token),
     onWarning: options.onWarning,
     onFailure: options.onFailure,
   };

@@ -20,8 +20,6 @@ export interface ThreadListener {
   onAliases(aliases: readonly Alias[]): void;
   /** See `Intake.moved`. */
   onMoved(partition: number, arrivals: readonly string[]): void;
-  /** See `Intake.arrived`. */
-  onArrived(token: string): void;
   onTicks(ticks: readonly TickRequest[]): void;
   onWarning(where: string, error: LapseError): void;
   /** The thread cannot go on, and so the process must not. */
@@ -143,7 +141,6 @@ export class PartitionThreads {
       return new Thread<FromPartitionWorker>(options, listener, (message) => {
         if (message.kind === 'ticks') listener.onTicks(message.ticks);
         else if (message.kind === 'aliases') listener.onAliases(message.aliases);
-        else if (message.kind === 'arrived') listener.onArrived(message.token);
         else if (message.kind === 'moved') listener.onMoved(message.partition, message.arrivals);
         else if (message.kind === 'stats') {
           this.stats[index] = message.stats;

@@ -26,8 +26,6 @@ export interface PartitionRunnerOptions {
   readonly onFailure: (partition: number, error: unknown) => void;
   /** These arrivals (see `arrivalOf`) stand in the log of `partition`. */
   readonly onMoved?: (partition: number, arrivals: readonly string[]) => void;
-  /** All that moved by this token has come to a user who is nobody else's here. */
-  readonly onArrived?: (token: string) => void;
   /** Something to be told that does not stop anything. */
   readonly onWarning: (partition: number, error: LapseError) => void;
 }
@@ -122,7 +120,6 @@ export class PartitionRunner {
       createPipeline: options.createPipeline,
       reorderWindowMs: options.reorderWindowMs,
       epoch,
-      ...(options.onArrived === undefined ? {} : { onArrived: options.onArrived }),
       onOutput: (topic, output, at, ordinal) => lanes.add(topic, output, at, ordinal),
     });
     if (checkpoint !== undefined) {

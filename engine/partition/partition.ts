@@ -18,8 +18,6 @@ export interface PartitionOptions extends Omit<PartitionStateOptions, 'deadlines
   readonly partitionCount: number;
   readonly createPipeline: PipelineFactory;
   readonly onOutput: OutputListener;
-  /** All that moved by this token is part of the state. */
-  readonly onArrived?: (token: string) => void;
   /** The epoch of this owner; a claim of a higher one in the log ends it. @default Infinity */
   readonly epoch?: number;
 }
@@ -44,7 +42,6 @@ export class Partition {
   /** Due time of the windows fired last, Unix ms; 0 before the first. */
   firedDueAtMs = 0;
   readonly #epoch: number;
-  readonly #onArrived: ((token: string) => void) | undefined;
   readonly #envelope = new EnvelopeReader();
   #current: Offset = BEGINNING;
   #ordinal = 0;
@@ -57,7 +54,6 @@ export class Partition {
 
   constructor(options: PartitionOptions) {
     this.#epoch = options.epoch ?? Infinity;
-    this.#onArrived = options.onArrived;
     let pipeline: Pipeline | undefined;
     this.state = new PartitionState({
       ...options,
@@ -133,8 +129,7 @@ export class Partition {
     } else if (kind === RecordKind.leave) {
       this.pipeline.onLeave(envelope.jsonOf(i) as Leave, this.state.timeMs);
     } else if (kind === RecordKind.moved) {
-      const arrived = this.pipeline.onMoved(envelope.plainBodyOf(i), this.state.timeMs);
-      if (arrived !== undefined) this.#onArrived?.(arrived);
+      this.pipeline.onMoved(envelope.plainBodyOf(i), this.state.timeMs);
     } else if (kind === RecordKind.claim) {
       const claim = envelope.jsonOf(i) as { epoch: number };
       if (claim.epoch > this.#epoch) {

@@ -24,12 +24,8 @@ export interface Pipeline extends WindowDeadlines {
   onLeave(leave: Leave, atMs: number): void;
   /** Which moves these outputs bring to their end, see `arrivalOf`. */
   arrivalsIn(outputs: readonly unknown[]): readonly string[];
-  /**
-   * A part of what is known of a user, from another partition.
-   * @returns the token of the leave that has ended here; undefined when there is more to come, or
-   *   when it goes on to where the user is by now
-   */
-  onMoved(part: Uint8Array, atMs: number): string | undefined;
+  /** A part of what is known of a user, from another partition. */
+  onMoved(part: Uint8Array, atMs: number): void;
   /** What the pipeline itself must remember, as JSON. */
   freeze(): unknown;
   restore(frozen: unknown): void;

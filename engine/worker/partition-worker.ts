@@ -96,7 +96,6 @@ class PartitionWorker {
       onReadable: () => this.#loop.readable(partition),
       onFailure: (_partition, error) => this.#fail(error),
       onMoved: (target, arrivals) => this.#post({ kind: 'moved', partition: target, arrivals }),
-      onArrived: (token) => this.#post({ kind: 'arrived', token }),
       onWarning: (_partition, error) => this.#warn(partition, error),
     });
     this.#loop.add(runner, partitions.indexOf(partition) / partitions.length);

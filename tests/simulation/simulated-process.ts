@@ -223,7 +223,6 @@ export class SimulatedProcess {
         this.#toMain(() => {
           for (const token of tokens) this.#intake?.moved(target, token);
         }),
-      onArrived: (token) => this.#toMain(() => this.#intake?.arrived(token)),
       onWarning: (_partition, error) =>
         this.#options.tell(`partition ${partition}: ${error.message}`),
     });

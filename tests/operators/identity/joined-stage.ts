@@ -205,7 +205,6 @@ export class JoinedStage {
         onMoved: (target, arrivals) => {
           for (const arrival of arrivals) intake.moved(target, arrival);
         },
-        onArrived: (token) => intake.arrived(token),
       });
       this.runners.push(runner);
     }
