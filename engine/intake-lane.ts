@@ -139,6 +139,15 @@ export class IntakeLane {
     return this.#waiting.shift() as Sealed;
   }
 
+  /** Takes out what waits behind a closed gate, for which nothing will open it. */
+  abandon(): Sealed[] {
+    this.#passOpenGates();
+    const closed = this.#waiting.findIndex((entry) => 'arrival' in entry && !entry.isOpen);
+    if (closed < 0) return [];
+    if (this.writer.count > 0) this.seal();
+    return this.#waiting.splice(closed).filter((entry): entry is Sealed => !('arrival' in entry));
+  }
+
   #passOpenGates(): void {
     for (;;) {
       const first = this.#waiting[0];

@@ -221,6 +221,20 @@ export class Intake {
     this.horizon.close();
   }
 
+  /**
+   * Fails what waits behind gates, after `fail`: partitions that have stopped open none, and whoever
+   * sent it would wait for ever.
+   */
+  abandon(): void {
+    for (const lane of this.#lanes) {
+      for (const { bytes, acknowledgements } of lane.abandon()) {
+        this.#bytesInFlight -= bytes.length;
+        for (const acknowledgement of acknowledgements) acknowledgement.settle(this.#failure);
+      }
+    }
+    this.#tellIdle();
+  }
+
   #laneOf(userId: string): IntakeLane {
     return this.#lanes[partitionOf(userId, this.#lanes.length)]!;
   }
@@ -320,8 +334,12 @@ export class Intake {
     const failure = error === undefined ? undefined : unavailable(error);
     for (const acknowledgement of sealed.acknowledgements) acknowledgement.settle(failure);
     this.#tellRoom();
-    if (this.#bytesInFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    this.#tellIdle();
     this.#pump();
+  }
+
+  #tellIdle(): void {
+    if (this.#bytesInFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 }
 

@@ -182,8 +182,16 @@ async function startParts(
   );
   const sender = new SenderThread(home, { definitions, userAgent }, listener);
   closers.push(() => sender.terminate());
-  const partitions = new PartitionThreads(home, settings, listener, (records) =>
-    intake.processed(records),
+  const onPartitionFailure = (error: LapseError) => {
+    intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });
+    intake.abandon();
+    options.onFailure(error);
+  };
+  const partitions = new PartitionThreads(
+    home,
+    settings,
+    { ...listener, onFailure: onPartitionFailure },
+    (records) => intake.processed(records),
   );
   closers.push(() => partitions.terminate());
   const timeoutMsMax = Math.max(0, ...definitions.webhooks.map(({ timeoutMs }) => timeoutMs));

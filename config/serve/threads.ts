@@ -34,6 +34,7 @@ export class Thread<Message extends { readonly kind: string }> {
   readonly ready: Promise<void>;
   readonly #drained: Promise<void>;
   #isDraining = false;
+  #hasFailed = false;
 
   constructor(
     options: {
@@ -57,6 +58,7 @@ export class Thread<Message extends { readonly kind: string }> {
     });
     this.ready = new Promise((resolve, reject) => {
       const fail = (error: LapseError) => {
+        this.#hasFailed = true;
         reject(error);
         resolveDrained();
         listener.onFailure(error);
@@ -85,6 +87,9 @@ export class Thread<Message extends { readonly kind: string }> {
     this.#isDraining = true;
     this.#worker.postMessage({ kind: 'drain' });
     await this.#drained;
+    // One that has failed may wait for what never comes, and would keep the process alive. The next
+    // owner goes on from the log, as after a crash.
+    if (this.#hasFailed) await this.#worker.terminate();
   }
 
   async terminate(): Promise<void> {

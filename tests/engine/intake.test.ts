@@ -54,6 +54,25 @@ describe('intake', () => {
     );
   });
 
+  test('what waits behind a join fails when nobody will bring what moves, and nothing else', async () => {
+    const intake = new Intake({
+      log: new MemoryLog({ partitionCount: 1 }),
+      clock: new ManualClock(NOW_MS),
+    });
+    const before = new Acknowledgement();
+    intake.add(anEvent({ userId: 'u1' }), NOW_MS, before);
+    const behind = new Acknowledgement();
+    const joins = [{ id: 'a1', isAnonymous: true }];
+    const identify = anEvent({ kind: RecordKind.identify, userId: 'u1', messageId: 'm2', joins });
+    intake.add(identify, NOW_MS, behind);
+    await before.close();
+    expect(intake.bytesInFlight).toBeGreaterThan(0);
+    intake.fail('ERR_STOPPING', 'stopping', { retryable: true });
+    intake.abandon();
+    await expect(behind.close()).rejects.toMatchObject({ code: 'ERR_STOPPING', retryable: true });
+    await intake.idle();
+  });
+
   test('nothing is acknowledged before it is durable', async () => {
     const { log, held } = heldLog(1);
     const intake = new Intake({ log, clock: new ManualClock(NOW_MS) });
