@@ -199,31 +199,6 @@ describe('intake', () => {
     expect(recordsOf(log, 0)[0]!.map(({ kind }) => kind)).toEqual([RecordKind.leave]);
   });
 
-  test('a gate opens when what it waits for has arrived, in whatever partition', async () => {
-    const partitionCount = 2;
-    const { log, held } = heldLog(partitionCount);
-    const intake = new Intake({ log, clock: new ManualClock(NOW_MS) });
-    const idOf = (partition: number) =>
-      ['u1', 'u2', 'u3', 'u4'].find((id) => partitionOf(id, partitionCount) === partition)!;
-    const joins = [{ id: idOf(0), isAnonymous: true }];
-    const acknowledgement = new Acknowledgement();
-    intake.add(anEvent({ userId: idOf(1), joins }), NOW_MS, acknowledgement);
-    await until(() => held.length === 1);
-    held[0]!.release();
-    await until(() => recordsOf(log, 0).length === 1);
-    const envelope = new EnvelopeReader();
-    envelope.load(log.read('in.0', 0, () => undefined).poll()!.bytes);
-    const { token } = envelope.jsonOf(0) as { token: string };
-    intake.moved(0, token);
-    await turn();
-    expect(held.length).toBe(1);
-    intake.arrived(token);
-    await until(() => held.length === 2);
-    expect(held[1]!.topic).toBe('in.1');
-    held[1]!.release();
-    await acknowledgement.close();
-  });
-
   test('there is no room while too much is on its way, and room as soon as it is stored', async () => {
     const { log, held } = heldLog(1);
     const intake = new Intake({ log, clock: new ManualClock(NOW_MS), inFlightBytesMax: 50 });
