@@ -8,6 +8,7 @@ import { IntakeLane, type Sealed } from './intake-lane.ts';
 import type { Log } from './log.ts';
 import { type IncomingEvent, type Leave, RecordKind } from './records.ts';
 import { Ring } from './ring.ts';
+import { Unread } from './unread.ts';
 
 export { Acknowledgement } from './acknowledgement.ts';
 
@@ -27,6 +28,8 @@ export interface IntakeOptions {
    * (`processed` says how many they have), `hasRoom` is false. @default Infinity
    */
   readonly unreadRecordsMax?: number;
+  /** Above this age of the oldest of them, ms, `hasRoom` is false too. @default Infinity */
+  readonly unreadMsMax?: number;
 }
 
 /**
@@ -47,12 +50,11 @@ export class Intake {
   readonly #lanes: IntakeLane[];
   readonly #inFlightBytesMax: number;
   readonly #appendsMax: number;
-  readonly #unreadRecordsMax: number;
+  readonly #unread: Unread;
   /** Lanes with something to append, each at most once, in the order in which they came to it. */
   readonly #ready: Ring<IntakeLane>;
   #appends = 0;
   #bytesInFlight = 0;
-  #recordsProcessed = 0;
   #isScheduled = false;
   #roomWaiters: (() => void)[] = [];
   #idleWaiters: (() => void)[] = [];
@@ -74,7 +76,8 @@ export class Intake {
     this.horizon = new Horizon(options.clock);
     this.#inFlightBytesMax = options.inFlightBytesMax ?? 64 * 1024 * 1024;
     this.#appendsMax = options.appendsMax ?? 64;
-    this.#unreadRecordsMax = options.unreadRecordsMax ?? Infinity;
+    const { unreadRecordsMax: recordsMax = Infinity, unreadMsMax: ageMsMax = Infinity } = options;
+    this.#unread = new Unread({ recordsMax, ageMsMax });
     this.#ready = new Ring(options.log.partitionCount);
     const onSealed = (bytesMore: number) => {
       this.#bytesInFlight += bytesMore;
@@ -88,19 +91,17 @@ export class Intake {
 
   /** False while too much is on its way, or unread: doors push back. */
   get hasRoom(): boolean {
-    return (
-      this.#bytesInFlight < this.#inFlightBytesMax && this.unreadRecords <= this.#unreadRecordsMax
-    );
+    return this.#bytesInFlight < this.#inFlightBytesMax && this.#unread.hasRoom(this.#clock.now());
   }
 
   /** Records appended by this intake that the partitions have not processed, as far as told. */
   get unreadRecords(): number {
-    return Math.max(0, this.recordsAppended - this.#recordsProcessed);
+    return this.#unread.records;
   }
 
   /** Says how many records the partitions have processed since the start. */
   processed(records: number): void {
-    this.#recordsProcessed = records;
+    this.#unread.processed(records);
     this.#tellRoom();
   }
 
@@ -359,6 +360,7 @@ export class Intake {
       this.envelopesAppended++;
       this.recordsAppended += sealed.recordCount;
       this.#left(sealed);
+      this.#unread.appended(sealed.recordCount, this.#clock.now());
     } else {
       this.appendsFailed++;
       // A gate waits for what leaves by it, and the ids are joined already: said twice, a leave

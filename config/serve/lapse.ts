@@ -43,6 +43,11 @@ const JETSTREAM_APPENDS_MAX = 8;
  * everything later, so the doors push back.
  */
 const UNREAD_RECORDS_MAX = 500_000;
+/**
+ * What comes in now waits for what is unread, and so do the other webhooks' messages: when the
+ * processor is busy with something else, half a million records may be a minute of it.
+ */
+const UNREAD_MS_MAX = 1_000;
 
 /**
  * The whole engine in this process: doors, log, threads with partitions, sender. The order of
@@ -153,6 +158,7 @@ async function startParts(
     log,
     clock: systemClock,
     unreadRecordsMax: UNREAD_RECORDS_MAX,
+    unreadMsMax: UNREAD_MS_MAX,
     ...(home.kind === 'jetstream' ? { appendsMax: JETSTREAM_APPENDS_MAX } : {}),
   });
   const counters = new DoorCounters();

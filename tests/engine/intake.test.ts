@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ENVELOPE_RECORDS_MAX } from '../../engine/envelope-layout.ts';
-import { EnvelopeReader } from '../../engine/envelope-reader.ts';
 import { LapseError } from '../../engine/errors.ts';
 import { fnv1a32, partitionOf } from '../../engine/hash.ts';
 import { Acknowledgement, Intake } from '../../engine/intake.ts';
