@@ -118,6 +118,12 @@ function doorMetrics({ counters, rejected, intake }: Gauges): MetricSource[] {
       samples: () => [{ labels: {}, value: intake.bytesInFlight }],
     },
     {
+      name: 'lapse_joined_ids',
+      help: "Ids of users that have become another user's, held in memory by the doors.",
+      kind: 'gauge',
+      samples: () => [{ labels: {}, value: intake.identities.count }],
+    },
+    {
       name: 'lapse_records_appended_total',
       help: 'Records appended to the partitions by this process, ticks included.',
       kind: 'counter',
