@@ -18,7 +18,7 @@ import type { FloodOptions, FromFlood, ToFlood } from './flood.ts';
 import { HealthyStream } from './healthy-stream.ts';
 import { type Measured, type Moments, overloadFindings } from './overload-findings.ts';
 import type { FromReceivers, ToReceivers } from './receivers.ts';
-import { definitionsFile } from './scene.ts';
+import { definitionsFile, EVERY } from './scene.ts';
 import { isCalm, VitalsWatch } from './vitals.ts';
 
 export interface OverloadOptions {
@@ -39,7 +39,8 @@ export interface OverloadOptions {
 
 /** How many times the capacity is offered. */
 const LOAD = 2;
-const CAPACITY_PRODUCERS = 16;
+/** Enough that requests which wait for a join or for the disk leave no place empty. */
+const CAPACITY_PRODUCERS = 128;
 const HEALTHY_WITHIN_S = 5;
 /** So many windows a second are staged at least; what is left over only makes them fire later. */
 const STAGED_PER_S_MIN = 40_000;
@@ -129,7 +130,7 @@ async function play(options: OverloadOptions, cast: Cast): Promise<Measured> {
   say(`looking for the capacity for ${capacitySeconds} s`);
   const closed = {
     kind: 'closed',
-    producers: CAPACITY_PRODUCERS,
+    producers: Math.min(producers, CAPACITY_PRODUCERS),
     seconds: capacitySeconds,
   } as const;
   const capacity = await flood.ask(closed, 'done');
@@ -201,8 +202,9 @@ async function drained(
     const isIdle = isCalm(vitals) && others.every(([, count]) => count === 0);
     const isDelivered =
       messages.burst >= windows &&
-      messages.slow >= Math.floor(acknowledged / 20) &&
-      messages.sample >= Math.floor(acknowledged / 100);
+      messages.slow >= Math.floor(acknowledged / EVERY.slow) &&
+      messages.sample >= Math.floor(acknowledged / EVERY.sample) &&
+      messages.joined >= Math.floor(acknowledged / EVERY.joined);
     if (isIdle && isDelivered) return Date.now();
     await sleep(DRAINED_LOOK_MS);
   }

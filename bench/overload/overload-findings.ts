@@ -6,7 +6,7 @@ import type { FromFlood } from './flood.ts';
 import type { HealthyEvent } from './healthy-stream.ts';
 import { type OverloadOptions, takenBatches } from './overload-bench.ts';
 import type { FromReceivers } from './receivers.ts';
-import { EVERY } from './scene.ts';
+import { EVERY, isOpening } from './scene.ts';
 import { isCalm, type Vitals } from './vitals.ts';
 
 type Done = Extract<FromFlood, { kind: 'done' }>;
@@ -49,12 +49,14 @@ const WARM_UP_MS = 5_000;
 const HEALTHY_P99_MS = 250;
 /**
  * What may stand in memory at once by the limits, beside what stood there before the load: 64 MiB
- * in the intake, 64 MiB of bodies at the door, 64 MiB of outputs, 32 MiB of each of four lanes, as
+ * in the intake, 64 MiB of bodies at the door, 64 MiB of outputs, 32 MiB of each of five lanes, as
  * much again for what the collector has not yet collected.
  */
-const QUEUES_MIB_MAX = 2 * (64 + 64 + 64 + 4 * 32);
+const QUEUES_MIB_MAX = 2 * (64 + 64 + 64 + 5 * 32);
 /** Message ids of a day: this much an event that a campaign asks for. */
 const DEDUPE_BYTES = 20;
+/** An id that has joined a user stays for good: in the door, where it went, and its profile. */
+const JOINED_BYTES = 512;
 
 export function overloadFindings(options: OverloadOptions, measured: Measured): Findings {
   const { moments } = measured;
@@ -116,8 +118,8 @@ function flowOf({ batch, seconds }: OverloadOptions, measured: Measured): Measur
 function accountsOf(options: OverloadOptions, measured: Measured) {
   const { batch, windows } = options;
   const { load, received, last, arrivals, healthy } = measured;
-  const { slow, sample, burst } = received.taken;
-  const owed = { slow: 0, sample: 0, burst: windows, healthy: 0 };
+  const { slow, sample, burst, joined } = received.taken;
+  const owed = { slow: 0, sample: 0, joined: 0, burst: windows, healthy: 0 };
   let [lost, doubled, unasked] = [0, 0, 0];
   const settle = (isOwed: boolean, count: number) => {
     if (isOwed && count === 0) lost++;
@@ -134,6 +136,9 @@ function accountsOf(options: OverloadOptions, measured: Measured) {
     } else if (number % EVERY.sample === 3) {
       if (isAcknowledged) owed.sample++;
       settle(isAcknowledged, sample[Math.floor(number / EVERY.sample)] ?? 0);
+    } else if (isOpening(number)) {
+      if (isAcknowledged) owed.joined++;
+      settle(isAcknowledged, joined[Math.floor(number / EVERY.joined)] ?? 0);
     }
   }
   for (let number = 0; number < windows; number++) settle(true, burst[number] ?? 0);
@@ -167,7 +172,8 @@ function accountsOf(options: OverloadOptions, measured: Measured) {
   const notes = [
     `${acknowledged} events acknowledged, ${last.events} processed. Owed and looked for one by one: ` +
       `${owed.slow} messages of the slow webhook, ${owed.sample} of a sample, ${owed.burst} of the ` +
-      `windows, ${owed.healthy} of the healthy one; ${unasked} came of requests without an answer; ` +
+      `windows, ${owed.joined} of windows whose anonymous user joined a known one, ${owed.healthy} of ` +
+      `the healthy one; ${unasked} came of requests without an answer; ` +
       `${received.repeatedIds} requests came again with the same id and body.`,
   ];
   return { measures, notes };
@@ -178,10 +184,11 @@ function memoryOf(options: OverloadOptions, measured: Measured): Measure[] {
   const before = maxOf(between(vitals, moments.stagedAtMs, moments.capacityAtMs), 'anonBytes');
   const during = between(vitals, moments.capacityAtMs, moments.drainedAtMs ?? Infinity);
   const routed = (takenBatches(load) + takenBatches(capacity)) * options.batch;
-  const asked = routed * (1 / EVERY.slow + 1 / EVERY.sample);
-  const boundMiB = before / MIB + QUEUES_MIB_MAX + (asked * DEDUPE_BYTES) / MIB;
+  const asked = routed * (1 / EVERY.slow + 1 / EVERY.sample + 2 / EVERY.joined);
+  const keptBytes = asked * DEDUPE_BYTES + (routed / EVERY.joined) * JOINED_BYTES;
+  const boundMiB = before / MIB + QUEUES_MIB_MAX + keptBytes / MIB;
   const unit = 'MiB';
-  const pending = ['slow', 'sample', 'burst', 'healthy'].map((webhook) => ({
+  const pending = ['slow', 'sample', 'burst', 'joined', 'healthy'].map((webhook) => ({
     what: `most pending in memory, ${webhook}`,
     value: Math.max(0, ...during.map((one) => one.pending.get(webhook) ?? 0)),
     unit: 'deliveries',

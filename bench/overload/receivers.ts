@@ -48,6 +48,7 @@ const counters: Readonly<Record<Hook, Counter>> = {
   slow: new Counter(),
   sample: new Counter(),
   burst: new Counter(),
+  joined: new Counter(),
 };
 const bodies = new Map<string, string>();
 let [changedBodies, repeatedIds] = [0, 0];

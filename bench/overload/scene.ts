@@ -1,14 +1,25 @@
 /** What the overload is made of: webhooks, campaigns, and every event by its number. */
 
 /** Webhooks beside the healthy one, each with users of its own: `<prefix><number>`. */
-export const HOOKS = ['slow', 'sample', 'burst'] as const;
+export const HOOKS = ['slow', 'sample', 'burst', 'joined'] as const;
 export type Hook = (typeof HOOKS)[number];
 
 /** First of a user id; the rest is the number of the user. */
-export const PREFIX: Readonly<Record<Hook, string>> = { slow: 's-', sample: 'x-', burst: 'b-' };
+export const PREFIX: Readonly<Record<Hook, string>> = {
+  slow: 's-',
+  sample: 'x-',
+  burst: 'b-',
+  joined: 'j-',
+};
 
 /** Of the flood's events: one in so many is owed a message by the webhook. */
-export const EVERY = { slow: 20, sample: 100 } as const;
+export const EVERY = { slow: 20, sample: 100, joined: 100 } as const;
+
+/**
+ * Two neighbours of a hundred: an anonymous id opens a window, then it joins a known user, to whom
+ * the window must go, as the deadline is later. They stand in one request, or both are in none.
+ */
+const JOINED = { opens: 11, joins: 12, withinSeconds: 2 } as const;
 
 export const EVENT = {
   slow: 'Signed Up',
@@ -18,6 +29,8 @@ export const EVENT = {
   did: 'Checkout Started',
   without: 'Checkout Ended',
   act: 'Subscription Cancelled',
+  trial: 'Trial Started',
+  trialWithout: 'Trial Ended',
   other: 'Product Viewed',
 } as const;
 
@@ -54,6 +67,7 @@ export function definitionsFile(options: SceneOptions): Record<string, unknown> 
       { id: 'slow', url: `${othersUrl}/slow`, maxInFlight: SLOW_IN_FLIGHT },
       { id: 'sample', url: `${othersUrl}/sample` },
       { id: 'burst', url: `${othersUrl}/burst` },
+      { id: 'joined', url: `${othersUrl}/joined` },
     ],
     campaigns: [
       campaign('inaction', 'healthy', inaction(EVENT.did, EVENT.without, healthyWithinSeconds)),
@@ -61,6 +75,7 @@ export function definitionsFile(options: SceneOptions): Record<string, unknown> 
       campaign('slow', 'slow', { action: { event: EVENT.slow } }),
       campaign('sample', 'sample', { action: { event: EVENT.sample } }),
       campaign('burst', 'burst', inaction(EVENT.burst, EVENT.burstWithout, burstWithinSeconds)),
+      campaign('joined', 'joined', inaction(EVENT.trial, EVENT.trialWithout, JOINED.withinSeconds)),
     ],
   };
 }
@@ -73,7 +88,29 @@ export function floodEventJson(number: number): string {
   if (number % EVERY.sample === 3) {
     return eventJson('f', number, EVENT.sample, PREFIX.sample, Math.floor(number / EVERY.sample));
   }
+  if (isOpening(number)) {
+    return (
+      `{"type":"track","event":"${EVENT.trial}","anonymousId":"${anonymousOf(number)}",` +
+      `"messageId":"f-${number}","properties":{"cart_id":"cart-${number}"}}`
+    );
+  }
+  if (number % EVERY.joined === JOINED.joins) {
+    const user = `${PREFIX.joined}${Math.floor(number / EVERY.joined)}`;
+    return (
+      `{"type":"identify","userId":"${user}","anonymousId":"${anonymousOf(number)}",` +
+      `"messageId":"f-${number}","traits":{"plan":"trial"}}`
+    );
+  }
   return eventJson('f', number, EVENT.other, 'u-', number % 1_000_000);
+}
+
+/** The event opens a window that a join takes to a known user. */
+export function isOpening(number: number): boolean {
+  return number % EVERY.joined === JOINED.opens;
+}
+
+function anonymousOf(number: number): string {
+  return `a-${Math.floor(number / EVERY.joined)}`;
 }
 
 /** Opens a window of the burst: all have one time, so all come due at one instant. */
