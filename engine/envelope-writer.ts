@@ -20,6 +20,9 @@ import { shapeSignature } from './state/shapes.ts';
 const packr = new Packr({ useRecords: false, variableMapSize: true, useToJSON: false });
 const encoder = new TextEncoder();
 const NO_SHAPE = -1;
+/** A character takes three bytes at most, and a text is headed by three. */
+const CHAR_BYTES_MAX = 3;
+const TEXT_HEAD_BYTES = 3;
 
 /**
  * Gathers records of one partition and writes them as one envelope. Used again after `finish()`.
@@ -36,6 +39,8 @@ export class EnvelopeWriter {
   #baseReceivedAtMs = 0;
   #names: string[] = [];
   #shapes: string[][] = [];
+  /** At most so many the names take: a thousand shapes weigh more than what they name. */
+  #namesBytes = 0;
   /** By the number of an event's name, the shape of the last one of that name. */
   #shapeOfName: number[] = [];
   readonly #nameIndex = new Map<string, number>();
@@ -48,7 +53,8 @@ export class EnvelopeWriter {
 
   /** True when the next record belongs into another envelope. */
   get isFull(): boolean {
-    return this.#count >= ENVELOPE_RECORDS_MAX || this.#body.length >= ENVELOPE_BODY_BYTES_MAX;
+    const bytes = this.#body.length + this.#namesBytes;
+    return this.#count >= ENVELOPE_RECORDS_MAX || bytes >= ENVELOPE_BODY_BYTES_MAX;
   }
 
   /**
@@ -134,9 +140,9 @@ export class EnvelopeWriter {
     return bytes;
   }
 
-  /** Bytes that `finish()` would give, without the names. */
+  /** About how many bytes `finish()` would give: the names are counted at their most. */
   get byteLength(): number {
-    return HEADER.bytes + this.#count * COLUMN_BYTES + this.#body.length;
+    return HEADER.bytes + this.#count * COLUMN_BYTES + this.#body.length + this.#namesBytes;
   }
 
   #begin(kind: RecordKind, receivedAtMs: number): number {
@@ -167,6 +173,7 @@ export class EnvelopeWriter {
     if (index === undefined) {
       index = this.#names.push(name) - 1;
       this.#nameIndex.set(name, index);
+      this.#namesBytes += namesBytes([name]);
     }
     return index;
   }
@@ -191,6 +198,7 @@ export class EnvelopeWriter {
     if (shape === undefined) {
       shape = this.#shapes.push(keys) - 1;
       this.#shapeIndex.set(signature, shape);
+      this.#namesBytes += TEXT_HEAD_BYTES + namesBytes(keys);
     }
     return shape;
   }
@@ -200,10 +208,16 @@ export class EnvelopeWriter {
     this.#body.clear();
     this.#names = [];
     this.#shapes = [];
+    this.#namesBytes = 0;
     this.#shapeOfName = [];
     this.#nameIndex.clear();
     this.#shapeIndex.clear();
   }
+}
+
+/** How many bytes these names take at most in an envelope. */
+export function namesBytes(names: readonly string[]): number {
+  return names.reduce((sum, { length }) => sum + TEXT_HEAD_BYTES + CHAR_BYTES_MAX * length, 0);
 }
 
 /** True when the own properties are these, in this order. */

@@ -160,3 +160,17 @@ describe('envelope', () => {
     expectSame(reader, [anEvent()]);
   });
 });
+
+test('envelope: is full before the names of its properties exceed a message of the log', () => {
+  const messageBytesMax = 2 ** 20;
+  const writer = new EnvelopeWriter();
+  for (let n = 0; !writer.isFull; n++) {
+    const names = Array.from({ length: 256 }, (_, i) => `${n}-${i}-`.padEnd(115, 'n'));
+    writer.addEvent(anEvent({ properties: Object.fromEntries(names.map((one) => [one, 1])) }), n);
+  }
+  const { byteLength } = writer;
+  const bytes = writer.finish();
+  expect(bytes.length).toBeLessThan(messageBytesMax);
+  expect(bytes.length).toBeLessThanOrEqual(byteLength + 64);
+  expect(writer.byteLength).toBe(HEADER.bytes);
+});
