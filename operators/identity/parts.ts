@@ -1,5 +1,6 @@
 import { Packr, Unpackr } from 'msgpackr';
-import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
+import { ENVELOPE_BODY_BYTES_MAX, ENVELOPE_RECORDS_MAX } from '../../engine/envelope-layout.ts';
+import { EnvelopeWriter, namesBytes } from '../../engine/envelope-writer.ts';
 import { LapseError } from '../../engine/errors.ts';
 import type { Hash64 } from '../../engine/hash.ts';
 import { arrivalOf } from '../../engine/identities.ts';
@@ -143,12 +144,14 @@ export function decodePart(bytes: Uint8Array): MovedPart {
   }
 }
 
-/** Columns of a record, and the names it may bring. */
-const RECORD_BYTES = 256;
+/** Columns of a record and more: as many as fill an envelope are never more than it may hold. */
+const RECORD_BYTES = Math.ceil(ENVELOPE_BODY_BYTES_MAX / ENVELOPE_RECORDS_MAX);
 
 /** About how many bytes an output takes. */
 export function moveBytes(output: MoveOutput): number {
-  return RECORD_BYTES + (output.kind === 'part' ? output.body.length : output.bytes);
+  if (output.kind === 'part') return RECORD_BYTES + output.body.length;
+  const { name, properties } = output.event;
+  return RECORD_BYTES + output.bytes + namesBytes([name, ...Object.keys(properties)]);
 }
 
 /** One envelope for `in.<partition>`. */

@@ -1,6 +1,19 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodePart, encodePart, type MovedPart } from '../../../operators/identity/parts.ts';
+import { ENVELOPE_RECORDS_MAX } from '../../../engine/envelope-layout.ts';
+import { EnvelopeReader } from '../../../engine/envelope-reader.ts';
+import { MemoryLog } from '../../../engine/memory-log.ts';
+import { OutputLanes } from '../../../engine/partition/output-lanes.ts';
+import {
+  decodePart,
+  encodeMoves,
+  encodePart,
+  type MovedPart,
+  type MoveOutput,
+  moveBytes,
+  movedPart,
+} from '../../../operators/identity/parts.ts';
+import { ManualClock } from '../../engine/intake-clock.ts';
 
 const to = fc.record({ id: fc.string({ minLength: 1 }), isAnonymous: fc.boolean() });
 const rule = fc.record({ campaignId: fc.string(), rule: fc.constant({ kind: 'inaction' }) });
@@ -38,4 +51,37 @@ test('a moved part arrives as it left, whatever its names are', () => {
       expect(decodePart(encodePart(sent))).toEqual(sent);
     }),
   );
+});
+
+test('moves that wait for one partition leave in envelopes of no more records than they hold', async () => {
+  const count = 3 * ENVELOPE_RECORDS_MAX;
+  const log = new MemoryLog({ partitionCount: 1 });
+  const lanes = new OutputLanes({
+    log,
+    clock: new ManualClock(0),
+    partition: 0,
+    epoch: 1,
+    encode: (_topic, outputs) => encodeMoves(outputs as readonly MoveOutput[]),
+    bytesOf: (_topic, output) => moveBytes(output as MoveOutput),
+    onRoom: () => undefined,
+    onFailure: (error) => expect.unreachable(String(error)),
+  });
+  const tokens = Array.from({ length: count }, (_, i) => `t${i}`);
+  for (const [i, token] of tokens.entries()) {
+    const to = { id: 'u', isAnonymous: false };
+    lanes.add('in.0', movedPart({ kind: 'end', to, token }, 0), i + 1, 0);
+  }
+  await lanes.drained();
+  const arrived: string[] = [];
+  const reader = log.read('in.0', 0, () => undefined);
+  const envelope = new EnvelopeReader();
+  for (let one = reader.poll(); one !== undefined; one = reader.poll()) {
+    envelope.load(one.bytes);
+    expect(envelope.count).toBeLessThanOrEqual(ENVELOPE_RECORDS_MAX);
+    for (let i = 0; i < envelope.count; i++) {
+      const moved = decodePart(envelope.plainBodyOf(i));
+      if (moved.kind === 'end') arrived.push(moved.token);
+    }
+  }
+  expect(arrived).toEqual(tokens);
 });
