@@ -26,6 +26,8 @@ export interface LaneJournalOptions {
 /** First wait after the log refused; doubles up to the second. */
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
+/** A NATS message has 1 MiB, with its headers. */
+const SNAPSHOT_BYTES_MAX = 960 * 1024;
 
 /**
  * Stores what a lane does: its changes in `done`, one append in flight, so that they gather while
@@ -127,6 +129,11 @@ export class LaneJournal {
     const { log, owner, observer, webhookId } = this.#options;
     const { out, done, snap } = this.#topics;
     const stored = encodeStoredSnapshot({ doneOffset, lane: bytes });
+    if (stored.length > SNAPSHOT_BYTES_MAX) {
+      // Without it the next recovery reads more, and nothing is forgotten until one fits again.
+      observer.logUnavailable(webhookId, snapshotTooLarge(stored.length));
+      return;
+    }
     const offset = await this.#append(snap, stored, owner.nextOfSnap());
     try {
       await log.trim(snap, offset - 1);
@@ -185,4 +192,12 @@ export class LaneJournal {
     this.stop();
     this.#options.onFailure(error);
   }
+}
+
+function snapshotTooLarge(bytes: number): LapseError {
+  return new LapseError(
+    'ERR_SNAPSHOT_TOO_LARGE',
+    `A lane's snapshot must have at most ${SNAPSHOT_BYTES_MAX} bytes, it has ${bytes}: ` +
+      'too many batches wait for another attempt. It is left out.',
+  );
 }

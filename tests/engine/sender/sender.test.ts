@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { externalError } from '../../../engine/errors.ts';
+import { externalError, LapseError } from '../../../engine/errors.ts';
 import { MemoryLog } from '../../../engine/memory-log.ts';
 import { type SenderObserver, silentObserver } from '../../../engine/sender/observer.ts';
 import { Sender } from '../../../engine/sender/sender.ts';
@@ -39,10 +39,16 @@ class SenderBench {
 
   constructor(
     answer: (request: OutgoingRequest) => Answer = () => ({ afterMs: 0, result: OK }),
-    options: { snapshotEvery?: number; doneRecordsKept?: number; log?: MemoryLog } = {},
+    options: {
+      snapshotEvery?: number;
+      doneRecordsKept?: number;
+      log?: MemoryLog;
+      createLane?: (webhookId: string, definitions: LaneDefinitions) => LogLane;
+    } = {},
   ) {
     this.log = options.log ?? new MemoryLog({ partitionCount: 1 });
     this.sender = new Sender({
+      createLane: (_, definitions) => new LogLane({ ...definitions, userAgent: 'Lapse/test' }),
       ...options,
       log: this.log,
       clock: this.clock,
@@ -50,7 +56,6 @@ class SenderBench {
         this.requests.push(request);
         return answer(request);
       }),
-      createLane: (_, definitions) => new LogLane({ ...definitions, userAgent: 'Lapse/test' }),
       observer: this.#observer(),
     });
   }
@@ -332,4 +337,33 @@ test('sender: one that another has followed settles nothing any more and says so
   expect(snapshots).toBe(1);
   const records = envelopesOf(first.log, 'done.a').flatMap((bytes) => decodeRecords(bytes));
   expect(records.filter(({ kind }) => kind === 'settled')).toHaveLength(1);
+});
+
+test('sender: goes on without a snapshot that is too large for a message', async () => {
+  const messageBytesMax = 2 ** 20;
+  const log = new MemoryLog({ partitionCount: 1 });
+  const append = log.append.bind(log);
+  log.append = (topic, bytes, fence) => {
+    if (bytes.length <= messageBytesMax) return append(topic, bytes, fence);
+    return Promise.reject(new LapseError('ERR_LOG_TOO_LARGE', `${topic}: ${bytes.length} bytes.`));
+  };
+  class LargeLane extends LogLane {
+    override snapshot(): Uint8Array {
+      return new Uint8Array(messageBytesMax);
+    }
+  }
+  const createLane = (_: string, definitions: LaneDefinitions) =>
+    new LargeLane({ ...definitions, userAgent: 'Lapse/test' });
+  const bench = new SenderBench(undefined, { snapshotEvery: 10, log, createLane });
+  await bench.sender.update(lanesOf('a'));
+  const users = Array.from({ length: 50 }, (_, i) => `u${i}`);
+  for (const user of users) {
+    await bench.owe('a', user);
+    await bench.clock.runUntil(bench.clock.now() + 10);
+  }
+  await bench.within(100, bench.sender.drain());
+  const delivered = users.map((user) => `a ${user} delivered`);
+  expect(bench.heard.filter((line) => line.endsWith('delivered'))).toEqual(delivered);
+  expect(bench.heard.filter((line) => line.includes('failed'))).toEqual([]);
+  expect(envelopesOf(log, 'snap.a')).toEqual([]);
 });
