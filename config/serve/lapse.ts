@@ -16,6 +16,7 @@ import type { Control } from '../../operators/campaign-pipeline.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import type { RuntimeSettings } from '../definitions/runtime.ts';
 import { LAPSE_VERSION } from '../definitions/version.ts';
+import { checkDefinitionsSize } from './definitions-size.ts';
 import { createHttpServer, listen } from './http-server.ts';
 import { connectLog, type LogHome, natsOptions, openLogHome } from './log-home.ts';
 import {
@@ -48,8 +49,6 @@ const UNREAD_RECORDS_MAX = 500_000;
  * processor is busy with something else, half a million records may be a minute of it.
  */
 const UNREAD_MS_MAX = 1_000;
-/** With the 256 KiB that an envelope may hold before, it fits a NATS message of 1 MiB. */
-const DEFINITIONS_BYTES_MAX = 640 * 1024;
 
 /**
  * The whole engine in this process: doors, log, threads with partitions, sender. The order of
@@ -154,7 +153,7 @@ async function startParts(
   create: (parts: Parts, url: string) => Lapse,
 ): Promise<Lapse> {
   const { definitions, settings } = options;
-  checkSize(definitions);
+  checkDefinitionsSize(definitions);
   const log = await connectLog(home.address().address);
   closers.push(() => log.close());
   const intake = new Intake({
@@ -266,18 +265,6 @@ async function openNatsDoor(
       await connection.close();
     },
   };
-}
-
-/** They go into each partition as one record, beside what is gathered there. */
-function checkSize(definitions: Definitions): void {
-  const bytes = Buffer.byteLength(JSON.stringify(definitions));
-  if (bytes <= DEFINITIONS_BYTES_MAX) return;
-  throw userError(
-    'ERR_DEFINITIONS_TOO_LARGE',
-    `The definitions must have at most ${DEFINITIONS_BYTES_MAX} bytes as one record of the log, ` +
-      `got ${bytes}; remove campaigns that are not used.`,
-    { bytes, bytesMax: DEFINITIONS_BYTES_MAX },
-  );
 }
 
 function appendControl(intake: Intake, control: Control): Promise<void> {
