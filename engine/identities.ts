@@ -65,21 +65,10 @@ export class Identities {
     // One that says no time of its own tells nothing about when it was sent first.
     const mayBeOlder =
       event.eventAtMs <= joinedAtMs + AHEAD_CLAMP_MS || event.eventAtMs === receivedAtMs;
-    if (isRemembered && mayBeOlder) {
-      return { alias: { from, ...first }, to: user, via: this.#between(from, user) };
-    }
+    if (isRemembered && mayBeOlder) return { alias: { from, ...first }, to: user };
     event.userId = user.id;
     event.isAnonymous = user.isAnonymous;
     return undefined;
-  }
-
-  #between(from: UserId, last: UserId): UserId[] {
-    const via: UserId[] = [];
-    for (let user = from; ; ) {
-      user = this.#aliases.get(keyOf(user.id, user.isAnonymous))!.to;
-      if (isSame(user, last)) return via;
-      via.push(user);
-    }
   }
 
   /** To the end of the chain, and when its newest link was made. */
@@ -100,8 +89,6 @@ export interface Relay {
   readonly alias: Alias;
   /** Whose it will be. */
   readonly to: UserId;
-  /** The ids between both, which are others' too. */
-  readonly via: readonly UserId[];
 }
 
 /**

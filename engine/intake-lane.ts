@@ -113,13 +113,9 @@ export class IntakeLane {
     this.#waiting.push({ arrival, isOpen: false });
   }
 
-  /** @returns false when no closed gate waits for it */
-  open(arrival: string): boolean {
-    const gate = this.#waiting.find(
-      (entry): entry is Gate => 'arrival' in entry && entry.arrival === arrival && !entry.isOpen,
-    );
-    if (gate !== undefined) gate.isOpen = true;
-    return gate !== undefined;
+  open(arrival: string): void {
+    const gate = this.#waiting.find((entry) => 'arrival' in entry && entry.arrival === arrival);
+    if (gate !== undefined) (gate as Gate).isOpen = true;
   }
 
   seal(): void {

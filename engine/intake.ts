@@ -62,10 +62,6 @@ export class Intake {
   /** Tells the tokens of this run from those that a replay of an earlier one brings again. */
   readonly #tokenPrefix: string;
   #tokens = 0;
-  /** Token of the last leave of an id that does not stand in the log yet. */
-  readonly #leaving = new Map<string, string>();
-  /** Lanes that wait for a leave to stand there, by its token. */
-  readonly #waiting = new Map<string, Set<IntakeLane>>();
   recordsAppended = 0;
   envelopesAppended = 0;
   appendsFailed = 0;
@@ -139,7 +135,6 @@ export class Intake {
     // An alias has said everything by joining.
     if (event.kind === RecordKind.alias) return;
     const lane = this.#laneOf(event.userId);
-    if (relay !== undefined) this.#waitForLeaves(lane, relay);
     const at = lane.timeOf(receivedAtMs);
     const before = lane.gatheredBytes;
     lane.writer.addEvent(event, at);
@@ -262,34 +257,6 @@ export class Intake {
     this.#laneOf(survivor.id).close(arrivalOf(token, survivor));
   }
 
-  /**
-   * What goes by way of other ids must find that they have left, or it stays with them. Only what
-   * was received before is waited for.
-   */
-  #waitForLeaves(lane: IntakeLane, { via }: Relay): void {
-    for (const id of via) {
-      const token = this.#leaving.get(nameOf(id));
-      if (token === undefined) continue;
-      lane.close(leftBy(token));
-      const waiting = this.#waiting.get(token);
-      if (waiting === undefined) this.#waiting.set(token, new Set([lane]));
-      else waiting.add(lane);
-    }
-  }
-
-  /** Its leaves stand in the log. */
-  #left({ leaves }: Sealed): void {
-    for (const { leave } of leaves) {
-      const { from, token } = leave;
-      if (this.#leaving.get(nameOf(from)) === token) this.#leaving.delete(nameOf(from));
-      for (const lane of this.#waiting.get(token) ?? []) {
-        while (lane.open(leftBy(token)));
-        this.#queue(lane);
-      }
-      this.#waiting.delete(token);
-    }
-  }
-
   /** The event has gone to its own id's partition, which sends it on unless it has seen it. */
   #relay({ alias, to }: Relay, receivedAtMs: number): void {
     this.#move(alias, to, receivedAtMs, undefined);
@@ -300,7 +267,6 @@ export class Intake {
     const at = lane.timeOf(receivedAtMs);
     const before = lane.gatheredBytes;
     lane.leave(leave, at);
-    this.#leaving.set(nameOf(leave.from), leave.token);
     this.#added(lane, before, acknowledgement);
   }
 
@@ -359,7 +325,6 @@ export class Intake {
     if (error === undefined) {
       this.envelopesAppended++;
       this.recordsAppended += sealed.recordCount;
-      this.#left(sealed);
       this.#unread.appended(sealed.recordCount, this.#clock.now());
     } else {
       this.appendsFailed++;
@@ -378,14 +343,6 @@ export class Intake {
   #tellIdle(): void {
     if (this.#bytesInFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
-}
-
-function nameOf({ id, isAnonymous }: Join['from']): string {
-  return `${isAnonymous ? 'anonymous' : 'known'} ${id}`;
-}
-
-function leftBy(token: string): string {
-  return `${token} left`;
 }
 
 function unavailable(error: unknown): LapseError {

@@ -224,23 +224,6 @@ describe('a join at the intake', () => {
     expect(inputOf(log, 0).at(-1)).toBe('after');
   });
 
-  test('an event of a chain goes only when every id on its way has left', async () => {
-    const { log, intake, add } = stage();
-    const middle = idIn(2, 'middle');
-    add(identify(middle, DEVICE));
-    const joins = [{ id: middle, isAnonymous: false }];
-    add(anEvent({ kind: RecordKind.alias, userId: ANN, joins }));
-    add(anEvent({ userId: DEVICE, isAnonymous: true, name: 'retried', eventAtMs: NOW_MS }));
-    await turns(5);
-    // The middle one's leave waits for what comes from the device: it would keep the event.
-    const first = `leave ${DEVICE} ${middle}`;
-    expect([inputOf(log, 1), inputOf(log, 2)]).toEqual([[first], []]);
-    intake.moved(2, arrivalsIn(log, 1)[0]!);
-    await turns(10);
-    expect(inputOf(log, 2)).toEqual(['identify', `leave ${middle} ${ANN}`]);
-    expect(inputOf(log, 1)).toEqual([first, 'retried', first]);
-  });
-
   test('an alias leaves no record but the move', async () => {
     const { log, add, durable } = stage();
     const joins = [{ id: DEVICE, isAnonymous: true }];
