@@ -50,10 +50,19 @@ export class Identities {
     return joins;
   }
 
+  /** The joins that an event asks for and that hold already. */
+  known({ joins = [], userId, isAnonymous }: IncomingEvent): readonly Join[] {
+    const { user: to } = this.#follow({ id: userId, isAnonymous });
+    return joins.flatMap((from) => {
+      const { joinedAtMs } = this.#follow(from);
+      return isSame(from, to) ? [] : [{ from, to, joinedAtMs }];
+    });
+  }
+
   /**
    * Gives the event to the user whose it is now.
-   * @returns the alias by whose partitions it must go instead, and untouched, when they may have
-   *   seen it before the join: only they know
+   * @returns the join by whose old partition it must go instead, and untouched, when that may have
+   *   seen it before: only it knows
    */
   settle(event: IncomingEvent, receivedAtMs: number): Relay | undefined {
     if (this.#aliases.count === 0) return undefined;
@@ -65,7 +74,12 @@ export class Identities {
     // One that says no time of its own tells nothing about when it was sent first.
     const mayBeOlder =
       event.eventAtMs <= joinedAtMs + AHEAD_CLAMP_MS || event.eventAtMs === receivedAtMs;
-    if (isRemembered && mayBeOlder) return { alias: { from, ...first }, to: user };
+    if (isRemembered && mayBeOlder) {
+      const join = { from, to: user, joinedAtMs };
+      const isChain = !isSame(first.to, user);
+      if (isChain) this.learn(join);
+      return { join, isChain };
+    }
     event.userId = user.id;
     event.isAnonymous = user.isAnonymous;
     return undefined;
@@ -86,9 +100,10 @@ export class Identities {
 
 /** An event that goes by way of its own id's partition. */
 export interface Relay {
-  readonly alias: Alias;
-  /** Whose it will be. */
-  readonly to: UserId;
+  /** Of its id and the user whose it will be. */
+  readonly join: Join;
+  /** That user has got it by way of others. */
+  readonly isChain: boolean;
 }
 
 /**

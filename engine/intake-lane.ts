@@ -18,9 +18,10 @@ interface Leaving {
 
 /** Where a lane waits until a user's state has come from another partition. */
 interface Gate {
-  /** See `arrivalOf`. */
-  readonly arrival: string;
+  /** What it waits for. */
+  readonly gate: string;
   isOpen: boolean;
+  onReached: (() => void) | undefined;
 }
 
 /** Times are kept as 32 bits behind the envelope's first: 49 days, which an old backlog exceeds. */
@@ -55,7 +56,7 @@ export class IntakeLane {
   get hasNext(): boolean {
     this.#passOpenGates();
     const first = this.#waiting[0];
-    return first === undefined ? this.writer.count > 0 : !('arrival' in first);
+    return first === undefined ? this.writer.count > 0 : !('gate' in first);
   }
 
   get isEmpty(): boolean {
@@ -107,15 +108,28 @@ export class IntakeLane {
     this.#waiting.unshift({ bytes, recordCount: leaves.length, acknowledgements: [], leaves });
   }
 
-  /** Holds back what comes from now on until `open` is called with the same arrival. */
-  close(arrival: string): void {
+  /**
+   * Holds back what comes from now on until `open` is called with the same text.
+   * @param onReached called once all that came before is stored
+   */
+  close(gate: string, onReached?: () => void): void {
     if (this.writer.count > 0) this.seal();
-    this.#waiting.push({ arrival, isOpen: false });
+    this.#waiting.push({ gate, isOpen: false, onReached });
   }
 
-  open(arrival: string): void {
-    const gate = this.#waiting.find((entry) => 'arrival' in entry && entry.arrival === arrival);
-    if (gate !== undefined) (gate as Gate).isOpen = true;
+  open(gate: string): void {
+    const found = this.#waiting.find((entry) => 'gate' in entry && entry.gate === gate);
+    if (found !== undefined) (found as Gate).isOpen = true;
+  }
+
+  /** Tells whoever waits for it when nothing is left before the first closed gate. */
+  tellReached(): void {
+    this.#passOpenGates();
+    const first = this.#waiting[0];
+    if (this.isAppending || first === undefined || !('gate' in first)) return;
+    const tell = first.onReached;
+    first.onReached = undefined;
+    tell?.();
   }
 
   seal(): void {
@@ -142,16 +156,16 @@ export class IntakeLane {
   /** Takes out what waits behind a closed gate, for which nothing will open it. */
   abandon(): Sealed[] {
     this.#passOpenGates();
-    const closed = this.#waiting.findIndex((entry) => 'arrival' in entry && !entry.isOpen);
+    const closed = this.#waiting.findIndex((entry) => 'gate' in entry && !entry.isOpen);
     if (closed < 0) return [];
     if (this.writer.count > 0) this.seal();
-    return this.#waiting.splice(closed).filter((entry): entry is Sealed => !('arrival' in entry));
+    return this.#waiting.splice(closed).filter((entry): entry is Sealed => !('gate' in entry));
   }
 
   #passOpenGates(): void {
     for (;;) {
       const first = this.#waiting[0];
-      if (first === undefined || !('arrival' in first) || !first.isOpen) return;
+      if (first === undefined || !('gate' in first) || !first.isOpen) return;
       this.#waiting.shift();
     }
   }

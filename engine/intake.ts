@@ -5,6 +5,7 @@ import { partitionOf } from './hash.ts';
 import { Horizon } from './horizon.ts';
 import { arrivalOf, Identities, type Join, leaveOf, type Relay } from './identities.ts';
 import { IntakeLane, type Sealed } from './intake-lane.ts';
+import { IntakeTicks } from './intake-ticks.ts';
 import type { Log } from './log.ts';
 import { type IncomingEvent, type Leave, RecordKind } from './records.ts';
 import { Ring } from './ring.ts';
@@ -59,6 +60,7 @@ export class Intake {
   #roomWaiters: (() => void)[] = [];
   #idleWaiters: (() => void)[] = [];
   #failure: LapseError | undefined;
+  readonly #ticks: IntakeTicks;
   /** Tells the tokens of this run from those that a replay of an earlier one brings again. */
   readonly #tokenPrefix: string;
   #tokens = 0;
@@ -82,6 +84,7 @@ export class Intake {
       { length: options.log.partitionCount },
       (_, partition) => new IntakeLane(`in.${partition}`, onSealed),
     );
+    this.#ticks = new IntakeTicks(this.horizon, (lane, atMs) => this.#addTick(lane, atMs));
     this.#tokenPrefix = options.clock.now().toString(36);
   }
 
@@ -128,18 +131,17 @@ export class Intake {
    */
   add(event: IncomingEvent, receivedAtMs: number, acknowledgement: Acknowledgement): void {
     if (this.#failure !== undefined) throw this.#failure;
-    for (const join of this.identities.join(event, receivedAtMs)) {
-      this.#move(join, join.to, receivedAtMs, acknowledgement);
+    const joins = this.identities.join(event, receivedAtMs);
+    for (const join of joins) this.#move(join, receivedAtMs, acknowledgement);
+    if (event.kind === RecordKind.alias) {
+      // An alias has said everything by joining. What it says may be known and not durable yet.
+      const known = joins.length > 0 ? [] : this.identities.known(event);
+      for (const join of known) this.#move(join, receivedAtMs, acknowledgement);
+      return;
     }
     const relay = this.identities.settle(event, receivedAtMs);
-    // An alias has said everything by joining.
-    if (event.kind === RecordKind.alias) return;
-    const lane = this.#laneOf(event.userId);
-    const at = lane.timeOf(receivedAtMs);
-    const before = lane.gatheredBytes;
-    lane.writer.addEvent(event, at);
-    this.#added(lane, before, acknowledgement);
-    if (relay !== undefined) this.#relay(relay, receivedAtMs);
+    if (relay !== undefined) this.#relay(relay, event, receivedAtMs, acknowledgement);
+    else this.#addEvent(this.#laneOf(event.userId), event, receivedAtMs, acknowledgement);
   }
 
   /** Everything of a move stands in the log of `partition`. @param arrival see `arrivalOf` */
@@ -151,41 +153,14 @@ export class Intake {
 
   /**
    * Appends a record that only carries time, as soon as everything received up to and with `atMs`
-   * has been added. Time never goes back, so the tick may be later than asked. What a partition
-   * asks for takes the place of what it asked for before: while the horizon stands still, asking
-   * again and again leaves nothing behind.
+   * has been added. Time never goes back, so the tick may be later than asked.
    */
   requestTick(partition: number, atMs: number): void {
-    const lane = this.#lanes[partition]!;
-    lane.tickAskedMs = atMs;
-    if (lane.tickWaitsMs > atMs) this.#waitForTick(lane, atMs);
+    this.#ticks.request(this.#lanes[partition]!, atMs);
   }
 
-  #waitForTick(lane: IntakeLane, atMs: number): void {
-    lane.tickWaitsMs = atMs;
-    this.horizon.wait(atMs, () => {
-      if (lane.tickWaitsMs === atMs) lane.tickWaitsMs = Infinity;
-      const { tickAskedMs } = lane;
-      if (this.#failure !== undefined || tickAskedMs === undefined) return;
-      if (tickAskedMs > atMs) {
-        // Asked for anew, and later, meanwhile.
-        if (lane.tickWaitsMs > tickAskedMs) this.#waitForTick(lane, tickAskedMs);
-        return;
-      }
-      this.#tick(lane, tickAskedMs);
-    });
-  }
-
-  #tick(lane: IntakeLane, atMs: number): void {
-    const lastAtMs = lane.lastReceivedAtMs;
-    if (lastAtMs > atMs && lastAtMs >= this.horizon.atMs) {
-      // More of that very instant may come, and belongs before a tick that is raised to it. Under
-      // load it may be put off again and again, and records bring time.
-      lane.tickAskedMs = lastAtMs;
-      if (lane.tickWaitsMs > lastAtMs) this.#waitForTick(lane, lastAtMs);
-      return;
-    }
-    lane.tickAskedMs = undefined;
+  #addTick(lane: IntakeLane, atMs: number): void {
+    if (this.#failure !== undefined) return;
     const at = lane.timeOf(atMs);
     const before = lane.gatheredBytes;
     lane.writer.addTick(at);
@@ -240,30 +215,76 @@ export class Intake {
     return this.#lanes[partitionOf(userId, this.#lanes.length)]!;
   }
 
+  /** Has a user's state go over to the id that stays. */
+  #move(join: Join, receivedAtMs: number, acknowledgement: Acknowledgement): void {
+    this.#handOver(join, receivedAtMs, (source, token, atMs) =>
+      this.#leave(source, leaveOf(join, token), atMs, acknowledgement),
+    );
+  }
+
   /**
-   * Has a user's state go over: from the log of its partition to that of the surviving id, whose
-   * later records wait until it is there. So all that was received before the join comes before
-   * it, all that is received after it behind it. No two lanes wait for each other: what a gate
-   * waits for stands in the other lane before everything received later.
+   * The event goes to its own id's partition, which sends it on unless it has seen it; the leave
+   * behind it says that it has been sent.
    */
-  #move(
-    join: Join,
-    survivor: Join['to'],
+  #relay(
+    { join, isChain }: Relay,
+    event: IncomingEvent,
+    receivedAtMs: number,
+    acknowledgement: Acknowledgement,
+  ): void {
+    this.#handOver(join, receivedAtMs, (source, token, atMs) => {
+      // The partition knows the next id of the chain only: it shall send straight to the last.
+      if (isChain) this.#leave(source, leaveOf(join, `${token} chain`), atMs, undefined);
+      this.#addEvent(source, event, atMs, acknowledgement);
+      this.#leave(source, leaveOf(join, token), atMs, undefined);
+    });
+  }
+
+  /**
+   * Adds to the lane of an id what goes over to its survivor's partition, and holds back what comes
+   * later for that one until it is there. It is added when all that was received before for the
+   * survivor is stored: what moves brings its time along, and would overtake it. So all that was
+   * received before the join is judged before it, all that is received after it behind it. No two
+   * lanes wait for each other, as each waits only for what was received earlier.
+   */
+  #handOver(
+    { from, to }: Join,
+    receivedAtMs: number,
+    add: (source: IntakeLane, token: string, atMs: number) => void,
+  ): void {
+    const token = `${this.#tokenPrefix}-${++this.#tokens}`;
+    const source = this.#laneOf(from.id);
+    const target = this.#laneOf(to.id);
+    const atMs = Math.max(source.timeOf(receivedAtMs), target.timeOf(receivedAtMs));
+    target.timeOf(atMs);
+    if (source !== target) source.close(token);
+    add(source, token, atMs);
+    target.close(arrivalOf(token, to), () => {
+      if (source === target) return;
+      source.open(token);
+      this.#queue(source);
+    });
+    this.#queue(target);
+  }
+
+  #addEvent(
+    lane: IntakeLane,
+    event: IncomingEvent,
+    receivedAtMs: number,
+    acknowledgement: Acknowledgement,
+  ): void {
+    const at = lane.timeOf(receivedAtMs);
+    const before = lane.gatheredBytes;
+    lane.writer.addEvent(event, at);
+    this.#added(lane, before, acknowledgement);
+  }
+
+  #leave(
+    lane: IntakeLane,
+    leave: Leave,
     receivedAtMs: number,
     acknowledgement: Acknowledgement | undefined,
   ): void {
-    const token = `${this.#tokenPrefix}-${++this.#tokens}`;
-    this.#leave(leaveOf(join, token), receivedAtMs, acknowledgement);
-    this.#laneOf(survivor.id).close(arrivalOf(token, survivor));
-  }
-
-  /** The event has gone to its own id's partition, which sends it on unless it has seen it. */
-  #relay({ alias, to }: Relay, receivedAtMs: number): void {
-    this.#move(alias, to, receivedAtMs, undefined);
-  }
-
-  #leave(leave: Leave, receivedAtMs: number, acknowledgement: Acknowledgement | undefined): void {
-    const lane = this.#laneOf(leave.from.id);
     const at = lane.timeOf(receivedAtMs);
     const before = lane.gatheredBytes;
     lane.leave(leave, at);
@@ -283,7 +304,11 @@ export class Intake {
 
   /** Puts the lane in line for an append, if it has something for it. */
   #enqueue(lane: IntakeLane): boolean {
-    if (lane.isQueued || lane.isAppending || !lane.hasNext) return false;
+    if (lane.isQueued || lane.isAppending) return false;
+    if (!lane.hasNext) {
+      lane.tellReached();
+      return false;
+    }
     lane.isQueued = true;
     this.#ready.push(lane);
     return true;

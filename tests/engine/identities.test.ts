@@ -83,8 +83,8 @@ describe('who is who', () => {
       const relay = identities.settle(event, receivedAtMs);
       if (relay !== undefined) {
         expect(relay).toEqual({
-          alias: { from: anon('a1'), to: known('ann'), joinedAtMs },
-          to: known('ann'),
+          join: { from: anon('a1'), to: known('ann'), joinedAtMs },
+          isChain: false,
         });
       }
       // One that goes by way of its old id says so still.
@@ -100,6 +100,34 @@ describe('who is who', () => {
     expect(goesByWayOf(joinedAtMs + DAY_MS - 1, joinedAtMs + DAY_MS - 1)).toBe(true);
     // After a day its message id is forgotten there too.
     expect(goesByWayOf(joinedAtMs - 1, joinedAtMs + DAY_MS)).toBe(false);
+  });
+
+  test('an event that comes by way of a chain is told the end of it, once', () => {
+    const identities = new Identities();
+    identities.join(identify(known('b'), anon('a1')), NOW_MS);
+    identities.join(identify(known('c'), known('b')), NOW_MS + 1);
+    const settle = () =>
+      identities.settle(
+        anEvent({ userId: 'a1', isAnonymous: true, eventAtMs: NOW_MS }),
+        NOW_MS + 2,
+      );
+    const join = { from: anon('a1'), to: known('c'), joinedAtMs: NOW_MS + 1 };
+    expect([settle(), settle()]).toEqual([
+      { join, isChain: true },
+      { join, isChain: false },
+    ]);
+  });
+
+  test('what an event joins that is joined already can be asked for', () => {
+    const identities = new Identities();
+    const event = identify(known('ann'), anon('a1'), known('ann'));
+    expect(identities.known(event)).toEqual([
+      { from: anon('a1'), to: known('ann'), joinedAtMs: 0 },
+    ]);
+    identities.join(event, NOW_MS);
+    expect(identities.known(event)).toEqual([
+      { from: anon('a1'), to: known('ann'), joinedAtMs: NOW_MS },
+    ]);
   });
 
   test('every id leads to one owner and no chain is a ring, whatever joins what', () => {

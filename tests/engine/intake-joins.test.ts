@@ -7,7 +7,7 @@ import type { Log } from '../../engine/log.ts';
 import { MemoryLog } from '../../engine/memory-log.ts';
 import { type IncomingEvent, type Leave, RecordKind } from '../../engine/records.ts';
 import { ManualClock } from './intake-clock.ts';
-import { anEvent } from './intake-records.ts';
+import { anEvent, recordsOf } from './intake-records.ts';
 
 const NOW_MS = Date.parse('2026-01-05T09:00:00Z');
 const PARTITIONS = 4;
@@ -71,7 +71,7 @@ async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await turn();
 }
 
-function stage(beforeStore?: (topic: string) => void) {
+function stage(beforeStore?: (topic: string) => void | Promise<void>) {
   const log = new MemoryLog({
     partitionCount: PARTITIONS,
     ...(beforeStore === undefined ? {} : { beforeStore }),
@@ -201,27 +201,78 @@ describe('a join at the intake', () => {
     expect(inputOf(log, 1)).toHaveLength(1);
   });
 
-  test('a retried event of a chain waits until it stands at its end', async () => {
+  test('a retried event of a chain goes straight to its end', async () => {
     const { log, intake, add } = stage();
-    // The middle of the chain and its end lie in one partition.
-    const middle = idIn(0, 'middle');
+    const middle = idIn(2, 'middle');
     add(identify(middle, DEVICE));
     const joins = [{ id: middle, isAnonymous: false }];
     add(anEvent({ kind: RecordKind.alias, userId: ANN, joins }));
-    await turns(5);
-    intake.moved(0, arrivalsIn(log, 1)[0]!);
-    await turns(5);
-    intake.moved(0, arrivalsIn(log, 0)[0]!);
     add(anEvent({ userId: DEVICE, isAnonymous: true, name: 'retried', eventAtMs: NOW_MS }));
     add(anEvent({ userId: ANN, name: 'after' }));
     await turns(5);
-    const { token } = leavesIn(log, 1)[1]!;
-    intake.moved(0, arrivalOf(token, { id: middle, isAnonymous: false }));
+    // The middle one's leave waits for what comes from the device, and the event for both.
+    const first = `leave ${DEVICE} ${middle}`;
+    expect([inputOf(log, 1), inputOf(log, 2)]).toEqual([[first], []]);
+    intake.moved(2, arrivalsIn(log, 1)[0]!);
     await turns(5);
-    expect(inputOf(log, 0)).toEqual(['identify', `leave ${middle} ${ANN}`]);
-    intake.moved(0, arrivalOf(token, { id: ANN, isAnonymous: false }));
+    expect(inputOf(log, 2)).toEqual(['identify', `leave ${middle} ${ANN}`]);
+    expect(inputOf(log, 1)).toEqual([first]);
+    intake.moved(0, arrivalsIn(log, 2)[0]!);
     await turns(5);
-    expect(inputOf(log, 0).at(-1)).toBe('after');
+    const last = `leave ${DEVICE} ${ANN}`;
+    expect(inputOf(log, 1)).toEqual([first, last, 'retried', last]);
+    expect(inputOf(log, 0)).toEqual([]);
+    intake.moved(0, arrivalsIn(log, 1).at(-1)!);
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual(['after']);
+  });
+
+  test('nothing leaves before all that came earlier for the survivor is stored', async () => {
+    // What moves brings its time to the survivor's partition, past what is still on its way.
+    let letGo: (() => void) | undefined;
+    const { log, add } = stage((topic) =>
+      topic === 'in.0' ? new Promise((resolve) => (letGo = resolve)) : undefined,
+    );
+    add(anEvent({ userId: ANN, name: 'before' }));
+    add(identify(ANN, DEVICE), 'joined');
+    await turns(5);
+    expect([inputOf(log, 0), inputOf(log, 1)]).toEqual([[], []]);
+    letGo!();
+    await turns(5);
+    expect([inputOf(log, 0), inputOf(log, 1)]).toEqual([['before'], [`leave ${DEVICE} ${ANN}`]]);
+  });
+
+  test('what moves comes to the survivor at a time that its partition has not passed', async () => {
+    const { log, intake, add } = stage();
+    add(anEvent({ userId: ANN, name: 'ahead' }), 'ahead', NOW_MS + 50);
+    add(identify(ANN, DEVICE), 'joined', NOW_MS);
+    add(anEvent({ userId: DEVICE, name: 'beside' }), 'beside', NOW_MS + 10);
+    await turns(5);
+    expect(
+      recordsOf(log, 1)
+        .flat()
+        .map((one) => one.receivedAtMs),
+    ).toEqual([NOW_MS + 50, NOW_MS + 50]);
+    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    expect(recordsOf(log, 0).flat().at(-1)?.receivedAtMs).toBe(NOW_MS + 50);
+  });
+
+  test('an alias that is said again is acknowledged when it is durable', async () => {
+    let refusals = 1;
+    const { log, intake, add, durable } = stage((topic) => {
+      if (topic === 'in.1' && refusals-- > 0) throw new Error('the disk is full');
+    });
+    const joins = [{ id: DEVICE, isAnonymous: true }];
+    const alias = anEvent({ kind: RecordKind.alias, name: '', userId: ANN, joins });
+    add(alias, 'first');
+    add(alias, 'again');
+    await turns(20);
+    expect(durable).toEqual(['first failed']);
+    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    expect(durable).toEqual(['first failed', 'again']);
+    expect(inputOf(log, 1)).toHaveLength(2);
   });
 
   test('an alias leaves no record but the move', async () => {
