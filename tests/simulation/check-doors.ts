@@ -1,4 +1,4 @@
-import type { OracleEvent } from './oracle.ts';
+import type { OracleEvent } from './oracle-records.ts';
 import type { Try } from './producer.ts';
 import { inputOf } from './stored.ts';
 import type { World } from './world.ts';

@@ -1,11 +1,5 @@
-import {
-  type Luggage,
-  Oracle,
-  type OracleRecord,
-  type OracleUser,
-  type Owed,
-  type Post,
-} from './oracle.ts';
+import { Oracle } from './oracle.ts';
+import type { Luggage, OracleRecord, OracleUser, Owed, Post } from './oracle-records.ts';
 import { deliveriesIn, inputOf, type StoredDelivery } from './stored.ts';
 import type { World } from './world.ts';
 

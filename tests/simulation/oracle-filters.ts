@@ -49,3 +49,11 @@ function holdsOne(op: string, value: unknown, bound: unknown): boolean {
   if (op === 'lt') return value < limit;
   throw new Error(`the oracle does not know ${op}`);
 }
+
+export function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+export function userKey({ user, isAnonymous }: { user: string; isAnonymous: boolean }): string {
+  return `${isAnonymous ? 'a' : 'u'}:${user}`;
+}

@@ -3,122 +3,24 @@
  * plain lists, walked whole for every record. It shares no code with the engine. One oracle a
  * partition; what a join takes from one to another goes by the hand of whoever runs them.
  */
-import { matches, nameOf, valueText } from './oracle-filters.ts';
-import type { CampaignPlan, DefinitionsPlan, EventConfig, InactionConfig } from './workload.ts';
-
-export interface OracleEvent {
-  readonly kind: 'event';
-  readonly type: 'track' | 'identify';
-  readonly user: string;
-  readonly isAnonymous: boolean;
-  readonly name: string;
-  readonly messageId: string;
-  readonly eventAtMs: number;
-  readonly receivedAtMs: number;
-  readonly historyOnly: boolean;
-  /** It came to another partition first. */
-  readonly isMoved: boolean;
-  readonly facts: Readonly<Record<string, unknown>>;
-}
-
-export interface OracleUser {
-  readonly user: string;
-  readonly isAnonymous: boolean;
-}
-
-/** What a partition gives away of a user: whole, and to be looked at by nobody else meanwhile. */
-export interface Luggage {
-  readonly windows: readonly Window[];
-  readonly cancels: readonly Cancel[];
-  readonly profile: ReadonlyMap<string, Attribute>;
-}
-
-interface Cancel {
-  readonly version: Version;
-  readonly event: OracleEvent;
-  readonly timeMs: number;
-}
-
-export type OracleRecord =
-  | OracleEvent
-  | {
-      readonly kind: 'leave';
-      readonly receivedAtMs: number;
-      readonly from: OracleUser;
-      readonly to: OracleUser;
-      readonly token: string;
-    }
-  /** A part of a luggage, the last one or not. */
-  | {
-      readonly kind: 'moved';
-      readonly receivedAtMs: number;
-      readonly to: OracleUser;
-      readonly endOf: string | undefined;
-    }
-  | { readonly kind: 'tick'; readonly receivedAtMs: number }
-  /** Who reads has changed: no time passes. */
-  | { readonly kind: 'claim' }
-  | {
-      readonly kind: 'definitions';
-      readonly receivedAtMs: number;
-      readonly publishedAtMs: number;
-      readonly plan: DefinitionsPlan;
-    };
-
-export interface Owed {
-  readonly campaign: string;
-  readonly webhook: string;
-  readonly user: string;
-  readonly isAnonymous: boolean;
-  readonly atMs: number;
-  readonly expiresAtMs: number;
-  /** The element of `profiles`. */
-  readonly profile: Readonly<Record<string, unknown>>;
-  /** `id` of the facts of the event whose properties are sent: names the occurrence. */
-  readonly occurrence: string;
-}
-
-interface Version {
-  readonly campaign: string;
-  readonly rule: CampaignPlan['rule'];
-  readonly publishedAtMs: number;
-  /** A newer one, or none, has taken over. */
-  isRetired: boolean;
-  /** Its campaign was taken away or made a draft meanwhile: its windows send nothing. */
-  isDropped: boolean;
-  readonly number: number;
-}
-
-interface Window {
-  version: Version;
-  readonly rule: InactionConfig;
-  user: string;
-  isAnonymous: boolean;
-  readonly matched: string | undefined;
-  readonly firstAtMs: number;
-  anchorAtMs: number;
-  newest: OracleEvent;
-  restarts: number;
-  /** When it was opened or restarted, by partition time: it fires not before. */
-  notBeforeMs: number;
-  readonly number: number;
-}
-
-interface Attribute {
-  value: unknown;
-  saidAtMs: number;
-}
+import { compare, matches, nameOf, userKey, valueText } from './oracle-filters.ts';
+import type {
+  Attribute,
+  Cancel,
+  OracleEvent,
+  OracleRecord,
+  OracleUser,
+  Owed,
+  Post,
+  Version,
+  Window,
+} from './oracle-records.ts';
+import type { CampaignPlan, DefinitionsPlan, EventConfig } from './workload.ts';
 
 const DAY_MS = 86_400_000;
 const REORDER_MS = 5_000;
 const WINDOWS_MAX = 25;
 const RESTARTS_MAX = 100;
-
-/** Carries luggage between partitions. */
-export interface Post {
-  send(token: string, to: OracleUser, luggage: Luggage): void;
-  receive(token: string, to: OracleUser): Luggage;
-}
 
 export class Oracle {
   readonly owed: Owed[] = [];
@@ -486,14 +388,6 @@ function inOrderOfFiring(a: Window, b: Window): number {
     compare(a.version.campaign, b.version.campaign) ||
     a.number - b.number
   );
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function userKey({ user, isAnonymous }: { user: string; isAnonymous: boolean }): string {
-  return `${isAnonymous ? 'a' : 'u'}:${user}`;
 }
 
 function isSame(a: unknown, b: unknown): boolean {

@@ -9,7 +9,7 @@ import { decodeRecords } from '../../operators/delivery/done-codec.ts';
 import type { LaneRecord, SettledRecord } from '../../operators/delivery/lane-records.ts';
 import { decodePart } from '../../operators/identity/parts.ts';
 import type { Archive, Archived } from './archive.ts';
-import type { OracleRecord, OracleUser } from './oracle.ts';
+import type { OracleRecord, OracleUser } from './oracle-records.ts';
 import type { DefinitionsPlan } from './workload.ts';
 
 /** A delivery with where it stands and who put it there. */

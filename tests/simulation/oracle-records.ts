@@ -1,0 +1,111 @@
+/** What the oracle reads, remembers and owes. */
+import type { CampaignPlan, DefinitionsPlan, InactionConfig } from './workload.ts';
+
+export interface OracleEvent {
+  readonly kind: 'event';
+  readonly type: 'track' | 'identify';
+  readonly user: string;
+  readonly isAnonymous: boolean;
+  readonly name: string;
+  readonly messageId: string;
+  readonly eventAtMs: number;
+  readonly receivedAtMs: number;
+  readonly historyOnly: boolean;
+  /** It came to another partition first. */
+  readonly isMoved: boolean;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+export interface OracleUser {
+  readonly user: string;
+  readonly isAnonymous: boolean;
+}
+
+/** What a partition gives away of a user: whole, and to be looked at by nobody else meanwhile. */
+export interface Luggage {
+  readonly windows: readonly Window[];
+  readonly cancels: readonly Cancel[];
+  readonly profile: ReadonlyMap<string, Attribute>;
+}
+
+export interface Cancel {
+  readonly version: Version;
+  readonly event: OracleEvent;
+  readonly timeMs: number;
+}
+
+export type OracleRecord =
+  | OracleEvent
+  | {
+      readonly kind: 'leave';
+      readonly receivedAtMs: number;
+      readonly from: OracleUser;
+      readonly to: OracleUser;
+      readonly token: string;
+    }
+  /** A part of a luggage, the last one or not. */
+  | {
+      readonly kind: 'moved';
+      readonly receivedAtMs: number;
+      readonly to: OracleUser;
+      readonly endOf: string | undefined;
+    }
+  | { readonly kind: 'tick'; readonly receivedAtMs: number }
+  /** Who reads has changed: no time passes. */
+  | { readonly kind: 'claim' }
+  | {
+      readonly kind: 'definitions';
+      readonly receivedAtMs: number;
+      readonly publishedAtMs: number;
+      readonly plan: DefinitionsPlan;
+    };
+
+export interface Owed {
+  readonly campaign: string;
+  readonly webhook: string;
+  readonly user: string;
+  readonly isAnonymous: boolean;
+  readonly atMs: number;
+  readonly expiresAtMs: number;
+  /** The element of `profiles`. */
+  readonly profile: Readonly<Record<string, unknown>>;
+  /** `id` of the facts of the event whose properties are sent: names the occurrence. */
+  readonly occurrence: string;
+}
+
+export interface Version {
+  readonly campaign: string;
+  readonly rule: CampaignPlan['rule'];
+  readonly publishedAtMs: number;
+  /** A newer one, or none, has taken over. */
+  isRetired: boolean;
+  /** Its campaign was taken away or made a draft meanwhile: its windows send nothing. */
+  isDropped: boolean;
+  readonly number: number;
+}
+
+export interface Window {
+  version: Version;
+  readonly rule: InactionConfig;
+  user: string;
+  isAnonymous: boolean;
+  readonly matched: string | undefined;
+  readonly firstAtMs: number;
+  anchorAtMs: number;
+  newest: OracleEvent;
+  restarts: number;
+  /** When it was opened or restarted, by partition time: it fires not before. */
+  notBeforeMs: number;
+  readonly number: number;
+}
+
+export interface Attribute {
+  value: unknown;
+  saidAtMs: number;
+}
+
+/** Carries luggage between partitions. */
+export interface Post {
+  send(token: string, to: OracleUser, luggage: Luggage): void;
+  receive(token: string, to: OracleUser): Luggage;
+}
