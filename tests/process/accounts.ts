@@ -2,7 +2,8 @@
 import { expect } from 'vitest';
 import { decodeRecords } from '../../operators/delivery/done-codec.ts';
 import type { SinkRequest } from '../support/webhook-sink.ts';
-import type { Expected, Input } from './oracle.ts';
+import type { Input } from './input.ts';
+import type { Expected } from './oracle.ts';
 import type { StoredTopics } from './stored-topics.ts';
 
 export interface Settled {
@@ -38,10 +39,70 @@ export function settledOf(stored: StoredTopics): Settled[] {
     });
 }
 
-/** Each acknowledged event stands in the input. */
-export function requireNothingLost(acknowledged: ReadonlySet<string>, input: Input): void {
+/** What has been acknowledged to a feed. */
+export interface Acknowledged {
+  /** Events that must stand in the log, by the id in their properties. */
+  readonly acknowledged: ReadonlySet<string>;
+  /** Ids that must have become another's. */
+  readonly joined: ReadonlySet<string>;
+}
+
+/** Events that are not in the log, and ids that are nobody else's there. */
+export function lostOf({ acknowledged, joined }: Acknowledged, input: Input): string[] {
   const stored = new Set(input.events.map(({ properties }) => properties.id));
-  expect([...acknowledged].filter((id) => !stored.has(id))).toEqual([]);
+  const left = new Set(input.leaves.map(({ leave }) => leave.from.id));
+  return [
+    ...[...acknowledged].filter((id) => !stored.has(id)),
+    ...[...joined].filter((id) => !left.has(id)),
+  ];
+}
+
+/** What a run comes down to. The last two must be 0. */
+export interface Account {
+  /** Events whose acknowledgement came, and ids joined by them. */
+  readonly acknowledged: number;
+  readonly joined: number;
+  /** Deliveries owed by what stands in the log. */
+  readonly owed: number;
+  /** Acknowledged events and joins not in the log, and deliveries owed that were never accepted. */
+  readonly lost: number;
+  /** Final words and accepted requests of a delivery beyond its first one under one id. */
+  readonly doubled: number;
+}
+
+export function accountOf(run: {
+  readonly feed: Acknowledged;
+  readonly input: Input;
+  readonly expected: ReadonlyMap<string, Expected>;
+  readonly settled: readonly Settled[];
+  readonly requests: readonly SinkRequest[];
+}): Account {
+  const { feed, input, expected, settled, requests } = run;
+  const accepted = new Set(
+    requests.filter(({ status }) => status === 200).map(({ webhookId }) => webhookId),
+  );
+  const words = new Map<string, number>();
+  const arrived = new Set<string>();
+  for (const { deliveryId, webhookId } of settled) {
+    words.set(deliveryId, (words.get(deliveryId) ?? 0) + 1);
+    if (accepted.has(webhookId)) arrived.add(deliveryId);
+  }
+  const known = new Set(settled.map(({ webhookId }) => webhookId));
+  const lostDeliveries = [...expected.keys()].filter((id) => !arrived.has(id)).length;
+  const settledAgain = [...words].reduce((sum, [id, n]) => sum + n - (expected.has(id) ? 1 : 0), 0);
+  const sentAnew = [...accepted].filter((id) => !known.has(id)).length;
+  return {
+    acknowledged: feed.acknowledged.size,
+    joined: feed.joined.size,
+    owed: expected.size,
+    lost: lostOf(feed, input).length + lostDeliveries,
+    doubled: settledAgain + sentAnew,
+  };
+}
+
+/** Each acknowledged event and join stands in the input. */
+export function requireNothingLost(feed: Acknowledged, input: Input): void {
+  expect(lostOf(feed, input)).toEqual([]);
 }
 
 /** Each qualification is settled once, and nothing else is. */

@@ -1,8 +1,9 @@
 // Reads an embedded log from outside, in a process of its own: LMDB is native code, and what it
 // meets in the files of a process that is killed again and again must never end the tests with it.
 //
-// Asked with { directory, upTo: { topic: offset } }, it answers with what stands behind: a list of
-// { name, tail, trimmedUpTo, envelopes }, or { error }.
+// Started with the log's folder, which need not be there yet. It reads on by itself, because the
+// log is trimmed while the tests wait for the processor. To any message it answers with what it has
+// read since the last one, as { topics: [{ name, tail, trimmedUpTo, envelopes }] }, or { error }.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { open } from 'lmdb';
@@ -12,39 +13,66 @@ import {
   STORED,
 } from '../../dist/connectors/logs/embedded/lmdb-schema.js';
 
+const READ_EVERY_MS = 100;
+const directory = process.argv[2];
+/** By name: how far it is read, and what has not been asked for. */
+const topics = new Map();
+let reading = Promise.resolve();
+
 /** The very files, under LMDB's own lock: one snapshot, whatever is committed meanwhile. */
-async function readLog({ directory, upTo }) {
-  if (!existsSync(join(directory, 'data.mdb'))) return [];
+async function readLog() {
+  if (!existsSync(join(directory, 'data.mdb'))) return;
   const root = open({ path: directory, readOnly: true, maxDbs: 4, maxReaders: 512 });
-  const topics = root.openDB({ name: 'topics', encoding: 'json' });
+  const records = root.openDB({ name: 'topics', encoding: 'json' });
   const envelopes = root.openDB({ name: 'envelopes', encoding: 'binary', keyEncoding: 'binary' });
   const transaction = root.useReadTransaction();
   try {
-    const found = [];
-    for (const { key: name, value: record } of topics.getRange({ transaction })) {
+    for (const { key: name, value: record } of records.getRange({ transaction })) {
       const { id, tail, trimmedUpTo } = record;
-      const from = Math.max(upTo[name] ?? 0, trimmedUpTo);
-      const behind = [];
-      for (let offset = from + 1; offset <= tail; offset++) {
+      const topic = topics.get(name) ?? { upTo: 0, envelopes: [] };
+      topics.set(name, topic);
+      if (name.startsWith('in.') && trimmedUpTo > topic.upTo) {
+        throw new Error(`${name} was trimmed up to ${trimmedUpTo}, read up to ${topic.upTo}`);
+      }
+      for (let offset = Math.max(topic.upTo, trimmedUpTo) + 1; offset <= tail; offset++) {
         const key = envelopeKey(Buffer.alloc(ENVELOPE_KEY_BYTES), id, offset);
         const stored = envelopes.get(key, { transaction });
         if (stored === undefined) {
           throw new Error(`offset ${offset} of ${name} must be there, it is missing`);
         }
-        behind.push(new Uint8Array(stored.subarray(STORED.bytes)));
+        topic.envelopes.push(new Uint8Array(stored.subarray(STORED.bytes)));
+        topic.upTo = offset;
       }
-      found.push({ name, tail, trimmedUpTo, envelopes: behind });
+      topic.upTo = Math.max(topic.upTo, tail);
+      topic.trimmedUpTo = trimmedUpTo;
     }
-    return found;
   } finally {
     transaction.done();
     await root.close();
   }
 }
 
-process.on('message', (request) => {
-  readLog(request).then(
-    (topics) => process.send({ topics }),
+/** One at a time: what fails is told to whoever asks, who reads again. */
+function readOn() {
+  reading = reading.then(readLog, readLog);
+  return reading;
+}
+
+function takeRead() {
+  const read = [];
+  for (const [name, topic] of topics) {
+    const { upTo: tail, trimmedUpTo, envelopes } = topic;
+    read.push({ name, tail, trimmedUpTo, envelopes });
+    topic.envelopes = [];
+  }
+  return read;
+}
+
+setInterval(() => readOn().catch(() => undefined), READ_EVERY_MS);
+process.on('disconnect', () => process.exit());
+process.on('message', () => {
+  readOn().then(
+    () => process.send({ topics: takeRead() }),
     (error) => process.send({ error: error.stack }),
   );
 });

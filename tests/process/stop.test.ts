@@ -48,7 +48,7 @@ describe('SIGTERM under load', () => {
       }
       const second = await stage.serve().ready();
       await feeding;
-      await stage.reckon(second, feed.acknowledged);
+      await stage.reckon(second, feed);
     },
   );
 });

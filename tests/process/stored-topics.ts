@@ -18,7 +18,7 @@ import { EnvelopeReader } from '../../engine/envelope-reader.ts';
 import { until } from '../support/until.ts';
 
 export interface StoredTopics {
-  /** Takes in what is new. Call at least once between two checkpoints of a running process. */
+  /** Takes in what is new. */
   collect(): Promise<void>;
   /** All that was ever seen of a topic, in order. */
   envelopesOf(topic: string): readonly Uint8Array[];
@@ -28,12 +28,10 @@ export interface StoredTopics {
   close(): Promise<void>;
 }
 
-/** What the reading process answers of a topic. */
+/** What the reading process answers of a topic: what it has read since it was asked last. */
 interface TopicRead {
   readonly name: string;
   readonly tail: number;
-  readonly trimmedUpTo: number;
-  /** Those behind the later of what was seen and what is trimmed. */
   readonly envelopes: readonly Uint8Array[];
 }
 
@@ -41,13 +39,18 @@ const READER = fileURLToPath(new URL('read-embedded-log.mjs', import.meta.url));
 
 /** Of an embedded log, by its files, read by another process; they may be in use. */
 export class EmbeddedTopics implements StoredTopics {
-  readonly #directory: string;
   readonly #seen = new Map<string, { envelopes: Uint8Array[]; upTo: number }>();
-  #reader: ChildProcess | undefined;
+  readonly #reader: ChildProcess;
+  readonly #exited: Promise<never>;
 
-  /** @param directory the log's folder */
+  /** To be made before the log is: it reads on by itself. @param directory the log's folder */
   constructor(directory: string) {
-    this.#directory = directory;
+    this.#reader = fork(READER, [directory], { serialization: 'advanced' });
+    this.#exited = once(this.#reader, 'exit').then(([code, signal]) => {
+      throw new Error(`the process that reads the log ended with ${code ?? signal}`);
+    });
+    // One that ends while nobody asks it is told to the next who does.
+    this.#exited.catch(() => undefined);
   }
 
   get topics(): string[] {
@@ -63,49 +66,32 @@ export class EmbeddedTopics implements StoredTopics {
   }
 
   async collect(): Promise<void> {
-    for (const read of await this.#ask()) this.#take(read);
+    const answered = new Promise<{ topics: readonly TopicRead[] } | { error: string }>((resolve) =>
+      this.#reader.once('message', resolve),
+    );
+    this.#reader.send('read');
+    const answer = await Promise.race([answered, this.#exited]);
+    if ('error' in answer) throw new Error(answer.error);
+    for (const read of answer.topics) this.#take(read);
   }
 
   async close(): Promise<void> {
-    if (this.#reader?.exitCode !== null) return;
-    const exited = once(this.#reader, 'exit');
     this.#reader.kill();
-    await exited;
+    await this.#exited.catch(() => undefined);
   }
 
-  async #ask(): Promise<readonly TopicRead[]> {
-    this.#reader ??= fork(READER, { serialization: 'advanced' });
-    const reader = this.#reader;
-    const upTo = Object.fromEntries([...this.#seen].map(([name, seen]) => [name, seen.upTo]));
-    const answered = once(reader, 'message');
-    const exited = once(reader, 'exit').then(([code, signal]) => {
-      throw new Error(`the process that reads the log ended with ${code ?? signal}`);
-    });
-    // One that ends after it has answered is nobody's business.
-    exited.catch(() => undefined);
-    reader.send({ directory: this.#directory, upTo });
-    const [answer] = (await Promise.race([answered, exited])) as [
-      { topics: readonly TopicRead[] } | { error: string },
-    ];
-    if ('error' in answer) throw new Error(answer.error);
-    return answer.topics;
-  }
-
-  #take({ name, tail, trimmedUpTo, envelopes }: TopicRead): void {
+  #take({ name, tail, envelopes }: TopicRead): void {
     let seen = this.#seen.get(name);
     if (seen === undefined) {
       seen = { envelopes: [], upTo: 0 };
       this.#seen.set(name, seen);
-    }
-    if (trimmedUpTo > seen.upTo && name.startsWith('in.')) {
-      throw new Error(`${name} was trimmed up to ${trimmedUpTo}, seen was ${seen.upTo}`);
     }
     for (const bytes of envelopes) {
       // Throws at a checksum that is wrong.
       if (name.startsWith('in.')) new EnvelopeReader().load(bytes);
       seen.envelopes.push(bytes);
     }
-    seen.upTo = Math.max(tail, trimmedUpTo);
+    seen.upTo = tail;
   }
 }
 

@@ -6,8 +6,10 @@ import { until } from './until.ts';
 
 /** An event as producers make it; `skewMs` places its timestamp from the moment of sending. */
 export interface PlannedEvent {
-  readonly type: 'track' | 'identify';
+  readonly type: 'track' | 'identify' | 'alias';
   readonly user: string;
+  /** An id that becomes this user's: an anonymous one of an identify, a known one of an alias. */
+  readonly joins?: string;
   readonly isAnonymous: boolean;
   readonly name: string;
   readonly messageId: string;
@@ -19,29 +21,62 @@ export interface PlannedEvent {
 export interface FeedPlan {
   readonly seed: number;
   readonly count: number;
+  /** How many there are at a time. */
   readonly users: number;
+  /** Ids join others (SPEC 1.2), and new users come in the course of it. @default false */
+  readonly hasJoins?: boolean;
 }
 
 const DAY_MS = 86_400_000;
+const JOINS_SHARE = 0.06;
+/** So that there is always somebody left who is not one with all the others. */
+const USERS_PER_EVENT = 0.15;
 const NAMES = ['Viewed', 'Added To Cart', 'Added To Cart', 'Charged', 'Cart Emptied', 'Searched'];
 const PLANS = ['free', 'pro', 'team'];
 
 /** Shop events of few users, some out of order, some twice, some far from their time. */
-export function planEvents({ seed, count, users }: FeedPlan): PlannedEvent[] {
+export function planEvents({ seed, count, users, hasJoins = false }: FeedPlan): PlannedEvent[] {
   const prng = new Prng(seed);
   const planned: PlannedEvent[] = [];
   for (let i = 0; i < count; i++) {
     if (planned.length > 0 && prng.chance(0.04)) {
       // A producer that was not sure sends again, perhaps much later.
       planned.push(planned[Math.max(0, planned.length - 1 - prng.below(60))]!);
-    } else planned.push(planEvent(prng, `${seed}-${i}`, users));
+    } else if (hasJoins) planned.push(planJoining(prng, `${seed}-${i}`, { i, users }));
+    else planned.push(planEvent(prng, `${seed}-${i}`, prng.below(users)));
   }
   return planned;
 }
 
-function planEvent(prng: Prng, messageId: string, users: number): PlannedEvent {
-  const number = prng.below(users);
-  const who = { user: `user-${number}`, isAnonymous: number % 10 === 9, messageId };
+/** Of those who are there at the `i`-th event: one in three is anonymous. */
+function planJoining(
+  prng: Prng,
+  messageId: string,
+  { i, users }: { readonly i: number; readonly users: number },
+): PlannedEvent {
+  const oldest = Math.floor((i * USERS_PER_EVENT) / 3) * 3;
+  const number = oldest + prng.below(users);
+  if (!prng.chance(JOINS_SHARE)) return planEvent(prng, messageId, number, number % 3 === 2);
+  const other = number - (number % 3);
+  const facts = { id: messageId, email: `user-${number}@example.com` };
+  const event = { isAnonymous: false, name: '', messageId };
+  if (other > 0 && prng.chance(0.3)) {
+    // Towards the older ones only: no two ever become each other's.
+    const user = `user-${other - 3 * (1 + prng.below(Math.min(other, users) / 3))}`;
+    return { ...event, type: 'alias', user, joins: `user-${other}`, facts: {} };
+  }
+  const known = oldest + prng.below(users);
+  const user = `user-${known - (known % 3) + (known % 3 === 1 ? 1 : 0)}`;
+  return { ...event, type: 'identify', user, joins: `user-${other + 2}`, facts };
+}
+
+function planEvent(
+  prng: Prng,
+  messageId: string,
+  number: number,
+  isAnonymous = number % 10 === 9,
+): PlannedEvent {
+  const who = { user: `user-${number}`, isAnonymous, messageId };
   if (prng.chance(0.08)) {
     const facts = {
       plan: prng.pick(PLANS),
@@ -65,11 +100,15 @@ function skewOf(prng: Prng): number | undefined {
 
 /** The event as it goes over the wire, once and for all: a second try sends the same. */
 export function wireEvent(event: PlannedEvent, nowMs: number): Record<string, unknown> {
-  const { type, user, isAnonymous, name, messageId, facts, skewMs } = event;
+  const { type, user, isAnonymous, joins, name, messageId, facts, skewMs } = event;
   return {
     type,
     ...(isAnonymous ? { anonymousId: user } : { userId: user }),
-    ...(type === 'track' ? { event: name, properties: facts } : { traits: facts }),
+    ...(type === 'track' ? { event: name, properties: facts } : {}),
+    ...(type === 'identify'
+      ? { traits: facts, ...(joins === undefined ? {} : { anonymousId: joins }) }
+      : {}),
+    ...(type === 'alias' ? { previousId: joins } : {}),
     messageId,
     ...(skewMs === undefined ? {} : { timestamp: new Date(nowMs + skewMs).toISOString() }),
   };
@@ -130,6 +169,8 @@ export class NatsProducer {
 
 const LOT_MAX = 12;
 const RETRY_MS = 40;
+/** Longer than any outage of a test. */
+const PATIENCE_MS = 240_000;
 /** Requests under way at a time. */
 const LANES = 6;
 
@@ -142,6 +183,8 @@ export class EventFeed {
   #isStopped = false;
   /** Message ids of events whose acknowledgement has come. */
   readonly acknowledged = new Set<string>();
+  /** Ids whose joining has been acknowledged. */
+  readonly joined = new Set<string>();
   retries = 0;
   #failure: unknown;
 
@@ -199,7 +242,7 @@ export class EventFeed {
         if (this.#failure !== undefined) return true;
         try {
           await this.#producer(events);
-          for (const { messageId } of lot) this.acknowledged.add(messageId);
+          this.#take(lot);
           return true;
         } catch (error) {
           if (error instanceof TypeError && error.message.startsWith('events were refused')) {
@@ -208,7 +251,15 @@ export class EventFeed {
           return false;
         }
       },
-      { timeoutMs: 60_000, pollMs: RETRY_MS },
+      { timeoutMs: PATIENCE_MS, pollMs: RETRY_MS },
     );
+  }
+
+  #take(lot: readonly PlannedEvent[]): void {
+    for (const { type, messageId, joins } of lot) {
+      // Of an alias nothing but the join is kept.
+      if (type !== 'alias') this.acknowledged.add(messageId);
+      if (joins !== undefined) this.joined.add(joins);
+    }
   }
 }

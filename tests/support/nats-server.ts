@@ -2,16 +2,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findNatsServers, type NatsServerProgram } from '../../scripts/find-nats.mjs';
+import { stablePort } from './ports.ts';
 
 export interface NatsServer {
   readonly url: string;
+  readonly port: number;
   readonly version: string;
   /** Ends it as a crash would; its store stays. */
   kill(): Promise<void>;
+  /** Stops it where it stands, as a paused machine does; connections stay. */
+  freeze(): void;
+  thaw(): void;
   /** Starts it again on the same port and store. */
   restart(): Promise<void>;
   /** Ends it and removes its store. */
@@ -24,6 +28,10 @@ export interface NatsServerOptions {
   readonly hasJetStream?: boolean;
   /** More lines of its configuration file. */
   readonly config?: string;
+  /** More lines of its `jetstream` block. */
+  readonly jetStream?: string;
+  /** Where it keeps its streams. @default a folder of its own */
+  readonly store?: string;
 }
 
 /** Servers to run tests on; says so aloud when there is none, and fails where CI must have one. */
@@ -38,11 +46,12 @@ export async function natsPrograms(): Promise<NatsServerProgram[]> {
 }
 
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
-  const { program, hasJetStream = true, config = '' } = options;
+  const { program, hasJetStream = true, config = '', jetStream = '' } = options;
   const folder = await mkdtemp(join(tmpdir(), 'lapse-nats-'));
-  const port = await freePort();
+  const port = await stablePort();
   const path = join(folder, 'server.conf');
-  const store = hasJetStream ? `jetstream { store_dir: "${join(folder, 'store')}" }` : '';
+  const storeFolder = options.store ?? join(folder, 'store');
+  const store = hasJetStream ? `jetstream { store_dir: "${storeFolder}"\n${jetStream} }` : '';
   await writeFile(path, `listen: "127.0.0.1:${port}"\n${store}\n${config}\n`);
   let running = await launch(program, path);
   const kill = async () => {
@@ -53,8 +62,11 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   };
   return {
     url: `nats://127.0.0.1:${port}`,
+    port,
     version: program.version,
     kill,
+    freeze: () => void running.kill('SIGSTOP'),
+    thaw: () => void running.kill('SIGCONT'),
     async restart() {
       await kill();
       running = await launch(program, path);
@@ -80,15 +92,4 @@ async function launch(program: NatsServerProgram, path: string): Promise<ChildPr
   });
   server.stderr?.removeAllListeners('data').resume();
   return server;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  probe.close();
-  await once(probe, 'close');
-  return address.port;
 }

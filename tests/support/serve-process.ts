@@ -1,9 +1,10 @@
 /** `lapse serve` as a process of its own, built, for tests that kill it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { until } from './until.ts';
+
+export { stablePort } from './ports.ts';
 
 const LAPSE = fileURLToPath(new URL('../../bin/lapse.mjs', import.meta.url));
 
@@ -41,7 +42,10 @@ export class ServeProcess {
     this.url = `http://127.0.0.1:${port}`;
     const args = ['serve', '--config', config, '--data', data, '--port', String(port)];
     if (nats !== undefined) args.push('--nats', nats);
-    const { NATS_URL: _url, ...environment } = process.env;
+    const isOurs = ([name]: [string, unknown]) => name.startsWith('LAPSE_') || name === 'NATS_URL';
+    const environment = Object.fromEntries(
+      Object.entries(process.env).filter((one) => !isOurs(one)),
+    );
     this.#child = spawn(process.execPath, [LAPSE, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...environment, LAPSE_LOG_LEVEL: 'info' },
@@ -89,6 +93,19 @@ export class ServeProcess {
 
   line(code: string): LogLine | undefined {
     return this.lines.find((line) => line.code === code);
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** Stops it where it stands, as a paused machine does; it notices nothing. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT');
   }
 
   /** Ends it as a crash does. */
@@ -147,25 +164,4 @@ export class ServeProcess {
       if (part.startsWith('{')) this.lines.push(JSON.parse(part) as LogLine);
     }
   }
-}
-
-/** Below the ports that systems hand out for outgoing connections: nothing takes it in a restart. */
-const PORTS_FROM = 20_000;
-const PORTS_COUNT = 12_000;
-
-/** A loopback port that is free now and is nobody's while the process that had it is down. */
-export async function stablePort(): Promise<number> {
-  for (let tries = 0; tries < 100; tries++) {
-    const port = PORTS_FROM + Math.floor(Math.random() * PORTS_COUNT);
-    if (await isFree(port)) return port;
-  }
-  throw new Error('no free port was found');
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-  });
 }

@@ -33,10 +33,13 @@ export class WebhookSink {
     return sink;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   /** The URL of a webhook of that id. */
   urlOf(webhook: string): string {
-    const { port } = this.#server.address() as AddressInfo;
-    return `http://127.0.0.1:${port}/${webhook}`;
+    return `http://127.0.0.1:${this.port}/${webhook}`;
   }
 
   async stop(): Promise<void> {

@@ -1,10 +1,10 @@
 /** Checkpoints that the disk has spoilt. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { EventFeed, planEvents } from '../support/event-feed.ts';
-import { until } from '../support/until.ts';
-import { EVERY_RULE } from './campaigns.ts';
-import { checkpointsOf, damage } from './checkpoint-folder.ts';
-import { Stage } from './stage.ts';
+import { EventFeed, planEvents } from '../../support/event-feed.ts';
+import { until } from '../../support/until.ts';
+import { EVERY_RULE } from '../campaigns.ts';
+import { checkpointsOf, damage } from '../checkpoint-folder.ts';
+import { Stage } from '../stage.ts';
 
 const EVENTS = 600;
 const FEED_MS = 3_500;
@@ -46,7 +46,7 @@ describe('a damaged checkpoint', () => {
       await damage(checkpointsOf(place.data, 0)[0]!, share);
       const serve = await place.serve().ready();
       expect(serve.warnings.map(({ code }) => code)).toEqual(['ERR_CHECKPOINT_CORRUPT']);
-      await place.reckon(serve, feed.acknowledged);
+      await place.reckon(serve, feed);
     },
   );
 

@@ -1,22 +1,19 @@
 /**
  * `kill -9` of `serve` at random moments under load: no acknowledged event is lost, every
  * qualification is settled once, every attempt of a delivery has one and the same id.
- *
- *   LAPSE_KILL_ROUNDS  how often a process is killed in each test (default 2)
- *   LAPSE_KILL_SEED    another course of events and moments
  */
 import { afterEach, describe, expect, test } from 'vitest';
-import { EventFeed, planEvents } from '../support/event-feed.ts';
-import { natsPrograms } from '../support/nats-server.ts';
-import { Prng } from '../support/prng.ts';
-import type { ServeProcess } from '../support/serve-process.ts';
-import { until } from '../support/until.ts';
-import { EVERY_RULE } from './campaigns.ts';
-import { Stage } from './stage.ts';
-import type { StoredTopics } from './stored-topics.ts';
+import { EventFeed, planEvents } from '../../support/event-feed.ts';
+import { Prng } from '../../support/prng.ts';
+import type { ServeProcess } from '../../support/serve-process.ts';
+import { until } from '../../support/until.ts';
+import { EVERY_RULE } from '../campaigns.ts';
+import { homeOf, homes } from '../homes.ts';
+import { Stage } from '../stage.ts';
+import type { StoredTopics } from '../stored-topics.ts';
+import { KILLS, reckon, SEED } from './trial.ts';
 
-const ROUNDS = Number(process.env.LAPSE_KILL_ROUNDS ?? 2);
-const SEED = Number(process.env.LAPSE_KILL_SEED ?? 1);
+const ROUNDS = Number(KILLS ?? 2);
 /** A process lives so long, at most, from the moment it is started: recovery, load, checkpoints. */
 const LIFE_MS_MAX = 4_000;
 /** Right after the start, before it is ready. */
@@ -24,12 +21,8 @@ const EARLY_MS_MAX = 600;
 const EARLY_SHARE = 0.25;
 const EVENTS_PER_ROUND = 500;
 const TIMEOUT_MS = 60_000 + ROUNDS * 15_000;
-const programs = await natsPrograms();
-const newest = programs.at(-1);
-const homes = [
-  ['embedded', undefined],
-  ...(newest === undefined ? [] : [[`NATS ${newest.version}`, newest] as const]),
-] as const;
+
+const HOMES = await homes();
 
 let stage: Stage | undefined;
 afterEach(async () => {
@@ -38,16 +31,16 @@ afterEach(async () => {
 });
 
 describe('kill -9 at random moments', () => {
-  test.each(homes)(
-    'loses nothing, decides once and sends by one id, when the log is %s',
-    async (_name, nats) => {
+  test.each(HOMES)(
+    'loses nothing, decides once and sends by one id, when the log is $name',
+    async (home) => {
       const prng = new Prng(SEED);
       stage = await Stage.open({
         campaigns: EVERY_RULE,
         webhook: { timeout: '300ms', retry: ['200ms', '500ms'] },
         engine: { checkpointInterval: '1s' },
         isTrimmed: true,
-        ...(nats === undefined ? {} : { nats }),
+        ...homeOf(home),
       });
       const receiver = new Prng(SEED + 1);
       stage.sink.misbehave = () =>
@@ -55,7 +48,7 @@ describe('kill -9 at random moments', () => {
       let serve = await stage.serve().ready();
       const stored = await stage.stored();
       const count = EVENTS_PER_ROUND * ROUNDS;
-      const events = planEvents({ seed: SEED, count, users: 60 });
+      const events = planEvents({ seed: SEED, count, users: 60, hasJoins: true });
       const feed = new EventFeed(events, stage.producer, SEED + 2);
       const feeding = feed.run((ROUNDS * LIFE_MS_MAX) / 2);
       let inRecovery = 0;
@@ -72,7 +65,8 @@ describe('kill -9 at random moments', () => {
       const finished = live(serve, stored, TIMEOUT_MS, () => feed.isDone);
       await Promise.all([feeding, finished]);
       await serve.ready();
-      const { settled } = await stage.reckon(serve, feed.acknowledged);
+      const trial = { fault: 'kill -9', log: home.name, tried: ROUNDS };
+      const { settled } = await reckon({ stage, serve, feed }, trial);
       const retried = stage.sink.requests.filter(({ attempt }) => attempt > 1).length;
       console.info(
         `${ROUNDS} kills (${inRecovery} before ready), ${feed.acknowledged.size} events, ` +

@@ -1,0 +1,137 @@
+/**
+ * The input of a run as its log holds it, of all partitions in one order: that of receipt, but
+ * what a join has moved comes behind the join.
+ */
+import { EnvelopeReader } from '../../engine/envelope-reader.ts';
+import { type Leave, RecordFlag, RecordKind } from '../../engine/records.ts';
+import { decodePart } from '../../operators/identity/parts.ts';
+import type { StoredTopics } from './stored-topics.ts';
+
+export interface InputEvent {
+  readonly kind: number;
+  readonly user: string;
+  readonly isAnonymous: boolean;
+  readonly name: string;
+  readonly eventAtMs: number;
+  /** Partition time at the record, Unix ms. */
+  readonly receivedAtMs: number;
+  /** Of the feeds, which put their message id into the properties. */
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** An id has become another's. */
+export interface InputLeave {
+  readonly leave: Leave;
+  readonly receivedAtMs: number;
+}
+
+export interface Input {
+  /** In order. */
+  readonly records: readonly (InputEvent | InputLeave)[];
+  readonly events: readonly InputEvent[];
+  readonly leaves: readonly InputLeave[];
+  /** When the campaigns were first published, Unix ms. */
+  readonly publishedAtMs: number;
+}
+
+/** All that moved by a token has come to this partition. */
+interface Arrival {
+  readonly token: string;
+  readonly receivedAtMs: number;
+}
+
+type LaneRecord = InputEvent | InputLeave | Arrival;
+
+interface PublishControl {
+  readonly publishedAtMs?: number;
+}
+
+/** Reads the input of all partitions. */
+export function inputOf(stored: StoredTopics): Input {
+  const lanes = stored.topics
+    .filter((name) => name.startsWith('in.'))
+    .map((topic) => laneOf(stored.envelopesOf(topic)));
+  const records = inOrder(lanes.map((lane) => lane.records));
+  return {
+    records,
+    events: records.filter((record): record is InputEvent => !('leave' in record)),
+    leaves: records.filter((record): record is InputLeave => 'leave' in record),
+    publishedAtMs: Math.min(Infinity, ...lanes.map((lane) => lane.publishedAtMs)),
+  };
+}
+
+function laneOf(envelopes: readonly Uint8Array[]): {
+  readonly records: LaneRecord[];
+  readonly publishedAtMs: number;
+} {
+  const records: LaneRecord[] = [];
+  let publishedAtMs = Infinity;
+  let timeMs = 0;
+  const envelope = new EnvelopeReader();
+  for (const bytes of envelopes) {
+    envelope.load(bytes);
+    for (let i = 0; i < envelope.count; i++) {
+      const kind = envelope.kind[i]!;
+      // A claim carries no time.
+      if (kind !== RecordKind.claim) timeMs = Math.max(timeMs, envelope.receivedAtMs(i));
+      if (kind === RecordKind.control) {
+        const control = envelope.jsonOf(i) as PublishControl;
+        publishedAtMs = Math.min(publishedAtMs, Math.max(timeMs, control.publishedAtMs ?? 0));
+      }
+      const record = recordAt(envelope, i, timeMs);
+      if (record !== undefined) records.push(record);
+    }
+  }
+  return { records, publishedAtMs };
+}
+
+function recordAt(
+  envelope: EnvelopeReader,
+  i: number,
+  receivedAtMs: number,
+): LaneRecord | undefined {
+  const kind = envelope.kind[i]!;
+  if (kind === RecordKind.leave) return { leave: envelope.jsonOf(i) as Leave, receivedAtMs };
+  if (kind === RecordKind.moved) {
+    const part = decodePart(envelope.plainBodyOf(i));
+    return part.kind === 'end' ? { token: part.token, receivedAtMs } : undefined;
+  }
+  const hasMoved = (envelope.flags[i]! & RecordFlag.moved) !== 0;
+  // It stands in the partition that it came to first, too.
+  if (kind >= RecordKind.tick || hasMoved) return undefined;
+  return {
+    kind,
+    user: envelope.userIdOf(i),
+    isAnonymous: (envelope.flags[i]! & RecordFlag.anonymous) !== 0,
+    name: envelope.names[envelope.name[i]!] ?? '',
+    eventAtMs: envelope.eventAt[i]!,
+    receivedAtMs,
+    properties: envelope.propertiesOf(i),
+  };
+}
+
+/** @throws Error when something has arrived that has not left */
+function inOrder(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | InputLeave)[] {
+  const records: (InputEvent | InputLeave)[] = [];
+  const next = lanes.map(() => 0);
+  const left = new Set<string>();
+  const waits = (record: LaneRecord) => 'token' in record && !left.has(record.token);
+  for (;;) {
+    let first = -1;
+    let isOver = true;
+    lanes.forEach((lane, at) => {
+      const head = lane[next[at]!];
+      if (head === undefined) return;
+      isOver = false;
+      if (waits(head)) return;
+      const best = lanes[first]?.[next[first]!];
+      if (best === undefined || head.receivedAtMs < best.receivedAtMs) first = at;
+    });
+    if (isOver) return records;
+    if (first < 0) throw new Error('what has moved must have left before, it has not');
+    const record = lanes[first]![next[first]!++]!;
+    if ('token' in record) continue;
+    if ('leave' in record) left.add(record.leave.token);
+    records.push(record);
+  }
+}
