@@ -5,11 +5,17 @@
 import { Temporal } from 'temporal-polyfill';
 import { DAY_MS, dayNumber } from './duration.ts';
 
-/** True for an IANA name that this runtime knows; offsets such as `+05:30` are none. */
+/** The longest name there is has 32. */
+const ZONE_CHARS_MAX = 64;
+
+/**
+ * True for an IANA name that this runtime can compute with; offsets such as `+05:30` are none, and
+ * neither are abbreviations such as `IST`, which `Intl` takes and calendars refuse.
+ */
 export function isTimeZone(name: string): boolean {
-  if (!/^[A-Za-z]/.test(name)) return false;
+  if (name.length > ZONE_CHARS_MAX || !/^[A-Za-z]/.test(name)) return false;
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
+    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
     return true;
   } catch {
     return false;
