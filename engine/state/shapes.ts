@@ -10,15 +10,21 @@ export function shapeSignature(names: readonly string[]): string {
   return isPlain ? joined : `\u0000${JSON.stringify(names)}`;
 }
 
+const SHAPES_MAX = 60_000;
+/**
+ * Characters of all their names. Senders who put what should be a value into a name have as many
+ * shapes as events: without a bound their names would fill the memory.
+ */
+const SHAPE_CHARS_MAX = 2 ** 20;
+
 /**
  * The lists of property names that a partition has met, so that kept properties hold a number
- * instead of their names. Grows with the variety of events, not with their count.
+ * instead of their names. Grows with the variety of events, not with their count, up to a bound.
  */
-const SHAPES_MAX = 60_000;
-
 export class Shapes {
   #names: (readonly string[])[] = [];
   readonly #index = new Map<string, number>();
+  #chars = 0;
 
   get count(): number {
     return this.#names.length;
@@ -29,7 +35,12 @@ export class Shapes {
     const signature = shapeSignature(names);
     const known = this.#index.get(signature);
     if (known !== undefined) return known;
-    if (this.#names.length >= SHAPES_MAX) return -1;
+    const isFull = this.#names.length >= SHAPES_MAX || this.#chars >= SHAPE_CHARS_MAX;
+    return isFull ? -1 : this.#add(signature, names);
+  }
+
+  #add(signature: string, names: readonly string[]): number {
+    this.#chars += signature.length;
     const number = this.#names.push([...names]) - 1;
     this.#index.set(signature, number);
     return number;
@@ -46,6 +57,8 @@ export class Shapes {
   restore(names: readonly (readonly string[])[]): void {
     this.#names = [];
     this.#index.clear();
-    for (const list of names) this.numberOf(list);
+    this.#chars = 0;
+    // All of them, whatever the bound is now: windows hold their numbers.
+    for (const list of names) this.#add(shapeSignature(list), list);
   }
 }

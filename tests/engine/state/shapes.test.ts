@@ -41,4 +41,16 @@ describe('shapes', () => {
     expect(shapes.numberOf(['one more'])).toBe(-1);
     expect(shapes.numberOf(['p59999'])).toBe(59_999);
   });
+
+  test('takes no more lists when their names are a mebibyte, and gives back those it has', () => {
+    const shapes = new Shapes();
+    const name = 'n'.repeat(1_000);
+    const listOf = (i: number) => [`${name}${String(i).padStart(4, '0')}`];
+    let taken = 0;
+    while (taken < 10_000 && shapes.numberOf(listOf(taken)) >= 0) taken++;
+    expect(taken).toBe(Math.ceil(2 ** 20 / listOf(0)[0]!.length));
+    const restored = new Shapes();
+    restored.restore(shapes.freeze());
+    expect(restored.namesOf(taken - 1)).toEqual(listOf(taken - 1));
+  });
 });
