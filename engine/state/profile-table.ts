@@ -11,7 +11,8 @@ export interface Profile {
   readonly saidAtMs: Record<string, number>;
 }
 
-const packr = new Packr({ useRecords: false, variableMapSize: true });
+// Without `useToJSON` an attribute's own `toJSON` is data and is never called.
+const packr = new Packr({ useRecords: false, variableMapSize: true, useToJSON: false });
 const unpackr = new Unpackr({ useRecords: false });
 
 /** The profiles of a partition's users, packed in the arena. */

@@ -5,7 +5,8 @@ import { BLOB_BYTES_MAX } from '../../engine/state/arena.ts';
 import { emptyKey, type Key } from '../../engine/state/key.ts';
 import type { KeptBytes } from '../../engine/state/window-table.ts';
 
-const packr = new Packr({ useRecords: false, variableMapSize: true });
+// Without `useToJSON` a property's own `toJSON` is data and is never called.
+const packr = new Packr({ useRecords: false, variableMapSize: true, useToJSON: false });
 /*
  * The first byte says the shape: its number, or that it stands in the next two bytes, or that
  * there is none and names and values follow as msgpack.

@@ -132,4 +132,11 @@ describe('profile table', () => {
       expect(known(profiles, `u${i}`)).toEqual({ n: i + 0.5 });
     }
   });
+
+  test('an attribute with a name or value `toJSON` is data like any other', () => {
+    const { profiles } = aTable();
+    const plan = { toJSON: 'gold' };
+    profiles.merge(keyOf('u1', false), { plan }, START_MS);
+    expect(known(profiles, 'u1')).toEqual({ plan });
+  });
 });
