@@ -7,6 +7,8 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
+/** Of one character: `\u0061`. */
+const ESCAPED_BYTES_MAX = 6;
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
@@ -67,7 +69,7 @@ export function arrayElementSpans(bytes: Uint8Array, at: number): number[] {
 
 /**
  * Where the value of an object's member starts; of equal names the last counts, as in JSON.parse.
- * @param name plain ASCII, as it stands between the quotes
+ * @param name plain ASCII
  * @returns -1 when there is no such member
  */
 export function memberValueStart(bytes: Uint8Array, at: number, name: string): number {
@@ -77,13 +79,21 @@ export function memberValueStart(bytes: Uint8Array, at: number, name: string): n
   i = skipSpace(bytes, i + 1);
   while (i < bytes.length && bytes[i] === QUOTE) {
     const keyEnd = endOfText(bytes, i);
-    const matches = keyEnd - i === name.length + 2 && startsWithText(bytes, i + 1, name);
+    const matches = isName(bytes, i, keyEnd, name);
     i = skipSpace(bytes, skipSpace(bytes, keyEnd) + 1);
     if (matches) found = i;
     i = skipSpace(bytes, endOfValue(bytes, i));
     if (bytes[i] === COMMA) i = skipSpace(bytes, i + 1);
   }
   return found;
+}
+
+/** Whether the text from quote to quote is `name`, however it is escaped. */
+function isName(bytes: Uint8Array, at: number, end: number, name: string): boolean {
+  if (end - at === name.length + 2) return startsWithText(bytes, at + 1, name);
+  if (end - at > ESCAPED_BYTES_MAX * name.length + 2) return false;
+  const quoted = Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at);
+  return quoted.includes(BACKSLASH) && JSON.parse(quoted.toString()) === name;
 }
 
 function startsWithText(bytes: Uint8Array, at: number, text: string): boolean {

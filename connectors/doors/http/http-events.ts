@@ -3,6 +3,7 @@ import {
   type EventContext,
   emptyEvent,
 } from '../../../engine/event-check/check-event.ts';
+import { bomLength } from '../../../engine/event-check/decode-payload.ts';
 import type { EventLimits } from '../../../engine/event-check/event-limits.ts';
 import { arrayElementSpans, memberValueStart } from '../../../engine/event-check/json-spans.ts';
 import type { Acknowledgement, Intake } from '../../../engine/intake.ts';
@@ -127,6 +128,6 @@ class Spans {
 }
 
 function spansOfBatch(body: Buffer): number[] {
-  const start = memberValueStart(body, 0, 'batch');
+  const start = memberValueStart(body, bomLength(body), 'batch');
   return start < 0 ? [] : arrayElementSpans(body, start);
 }

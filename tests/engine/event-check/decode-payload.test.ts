@@ -150,4 +150,10 @@ describe('spans of JSON', () => {
     expect(memberValueStart(bytesOf('{"batches":1}'), 0, 'batch')).toBe(-1);
     expect(memberValueStart(bytesOf('[]'), 0, 'batch')).toBe(-1);
   });
+
+  test('a member is found under its name however the name is escaped, and the last one counts', () => {
+    const text = '{"batch":[1],"b\\u0061tch":[2]}';
+    expect(memberValueStart(bytesOf(text), 0, 'batch')).toBe(text.indexOf('[2]'));
+    expect(memberValueStart(bytesOf('{"b\\u0062tch":[2]}'), 0, 'batch')).toBe(-1);
+  });
 });
