@@ -6,7 +6,8 @@ import {
   envelopeChecksum,
   HEADER,
 } from './envelope-layout.ts';
-import { LapseError } from './errors.ts';
+import { LapseError, messageOf } from './errors.ts';
+import { RecordKind } from './records.ts';
 
 const unpackr = new Unpackr({ useRecords: false });
 const decoder = new TextDecoder();
@@ -68,6 +69,8 @@ export class EnvelopeReader {
     }
     const n = view.getUint16(HEADER.count, true);
     const at = columnOffsets(n);
+    const namesStart = view.getUint32(HEADER.namesStart, true);
+    if (namesStart < at.body || namesStart > length) refuse(`has no room for ${n} records`, { n });
     this.serial++;
     this.bytes = bytes;
     this.count = n;
@@ -85,12 +88,36 @@ export class EnvelopeReader {
     this.kind = new Uint8Array(buffer, byteOffset + at.kind, n);
     this.flags = new Uint8Array(buffer, byteOffset + at.flags, n);
     this.#bodyStart = at.body;
-    const names = unpackr.unpack(bytes.subarray(view.getUint32(HEADER.namesStart, true))) as [
-      string[],
-      string[][],
-    ];
-    this.names = names[0];
-    this.shapes = names[1];
+    this.#readNames(bytes.subarray(namesStart));
+    this.#checkRecords(namesStart - at.body);
+  }
+
+  #readNames(bytes: Uint8Array): void {
+    const names = unpacked(bytes, 0, bytes.length);
+    if (!Array.isArray(names)) refuse('has no list of names', {});
+    const [texts, shapes] = names as unknown[];
+    const isWhole = isListOfTexts(texts) && Array.isArray(shapes) && shapes.every(isListOfTexts);
+    if (!isWhole) refuse('has names that are no texts', {});
+    this.names = texts as string[];
+    this.shapes = shapes as string[][];
+  }
+
+  /** What a record points at must be there: the checksum says who wrote it, not that it was right. */
+  #checkRecords(bodyBytes: number): void {
+    if (!Number.isFinite(this.baseReceivedAtMs)) refuse('has no time of receipt', {});
+    const { count, bodyEnd, idLength, kind, name, shape } = this;
+    const nameCount = this.names.length;
+    const shapeCount = this.shapes.length;
+    let start = 0;
+    for (let i = 0; i < count; i++) {
+      const end = bodyEnd[i]!;
+      const isEvent = kind[i]! < RecordKind.tick;
+      const isWhole =
+        start + idLength[i]! <= end &&
+        (!isEvent || (name[i]! < nameCount && shape[i]! < shapeCount));
+      if (!isWhole || end > bodyBytes) refuse(`has a record ${i} that is not whole`, { i });
+      start = end;
+    }
   }
 
   /** Time of receipt of record `i`, Unix ms. */
@@ -117,7 +144,7 @@ export class EnvelopeReader {
     return decoder.decode(this.bytes.subarray(start, start + this.idLength[i]!));
   }
 
-  /** Decodes the properties (or traits) of record `i`. */
+  /** Decodes the properties (or traits) of record `i`. @throws LapseError `ERR_ENVELOPE_CORRUPT` */
   propertiesOf(i: number): Record<string, unknown> {
     return decodeProperties(
       this.shapes[this.shape[i]!]!,
@@ -132,20 +159,43 @@ export class EnvelopeReader {
     return this.bytes.subarray(this.bodyStartOf(i), this.bodyEndOf(i));
   }
 
-  /** The JSON body of a control, claim or leave record. */
+  /** The JSON body of a control, claim or leave record. @throws LapseError `ERR_ENVELOPE_CORRUPT` */
   jsonOf(i: number): unknown {
-    return JSON.parse(decoder.decode(this.plainBodyOf(i))) as unknown;
+    try {
+      return JSON.parse(decoder.decode(this.plainBodyOf(i))) as unknown;
+    } catch {
+      return refuse(`has a record ${i} that is no JSON`, { i });
+    }
   }
 }
 
-/** Puts the values in `bytes` (a msgpack array) under the names of their shape. */
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+/** @throws LapseError `ERR_ENVELOPE_CORRUPT` */
+function unpacked(bytes: Uint8Array, start: number, end: number): unknown {
+  try {
+    return unpackr.unpack(bytes, { start, end });
+  } catch (error) {
+    return refuse(`has bytes that are no msgpack: ${messageOf(error)}`, {});
+  }
+}
+
+/**
+ * Puts the values in `bytes` (a msgpack array) under the names of their shape.
+ * @throws LapseError `ERR_ENVELOPE_CORRUPT`
+ */
 export function decodeProperties(
   names: readonly string[],
   bytes: Uint8Array,
   start: number,
   end: number,
 ): Record<string, unknown> {
-  const values = unpackr.unpack(bytes, { start, end }) as unknown[];
+  const values = unpacked(bytes, start, end);
+  if (!Array.isArray(values) || values.length !== names.length) {
+    return refuse(`has values that are not those of ${names.length} properties`, {});
+  }
   const properties: Record<string, unknown> = {};
   for (let i = 0; i < names.length; i++) {
     const name = names[i]!;

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
+import { Packr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
-import { ENVELOPE_RECORDS_MAX, HEADER } from '../../engine/envelope-layout.ts';
-import { EnvelopeReader } from '../../engine/envelope-reader.ts';
+import {
+  ENVELOPE_BODY_BYTES_MAX,
+  ENVELOPE_RECORDS_MAX,
+  HEADER,
+} from '../../engine/envelope-layout.ts';
+import { decodeProperties, EnvelopeReader } from '../../engine/envelope-reader.ts';
 import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
 import { LapseError } from '../../engine/errors.ts';
 import { hash64, partitionOf } from '../../engine/hash.ts';
@@ -173,4 +178,21 @@ test('envelope: is full before the names of its properties exceed a message of t
   expect(bytes.length).toBeLessThan(messageBytesMax);
   expect(bytes.length).toBeLessThanOrEqual(byteLength + 64);
   expect(writer.byteLength).toBe(HEADER.bytes);
+});
+
+describe('envelope: what its checksum does not tell', () => {
+  test('values that are not as many as their names are refused', () => {
+    const values = new Packr({ useRecords: false }).pack([1]);
+    const decode = () => decodeProperties(['a', 'b'], values, 0, values.length);
+    expect(decode).toThrow(expect.objectContaining({ code: 'ERR_ENVELOPE_CORRUPT' }) as Error);
+  });
+
+  test('a body that is no JSON is refused', () => {
+    const writer = new EnvelopeWriter();
+    writer.addPlain(RecordKind.control, encoder.encode('{'), START_MS);
+    const reader = load(writer.finish());
+    expect(() => reader.jsonOf(0)).toThrow(
+      expect.objectContaining({ code: 'ERR_ENVELOPE_CORRUPT' }) as Error,
+    );
+  });
 });
