@@ -1,4 +1,5 @@
 /** From lines of a file to events that can be imported twice without harm. */
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
@@ -34,6 +35,10 @@ export type ParsedLine =
  * @param newId of an event without one
  */
 export function parseLine(bytes: Uint8Array, newId: () => string): ParsedLine {
+  if (!isUtf8(bytes)) {
+    // Decoding would put other characters for them, and could make one user of two.
+    return { code: 'ERR_EVENT_JSON', message: 'An event must be UTF-8, it has other bytes.' };
+  }
   const text = Buffer.from(bytes).toString('utf8').trim();
   let value: unknown;
   try {
@@ -45,12 +50,14 @@ export function parseLine(bytes: Uint8Array, newId: () => string): ParsedLine {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { text, user: '' };
   const { userId, anonymousId, messageId } = value as Record<string, unknown>;
-  const user = String(userId ?? anonymousId ?? '');
+  const id = userId ?? anonymousId;
+  // Anything else is refused by Lapse, and may be such that it cannot become a text.
+  const user = typeof id === 'string' || typeof id === 'number' ? String(id) : '';
   if (messageId !== undefined && messageId !== null) return { text, user };
-  const id = `"messageId":${JSON.stringify(newId())}`;
+  const addition = `"messageId":${JSON.stringify(newId())}`;
   // Appended, so that it also stands in for one that is null.
   const body = text.slice(0, -1).trimEnd();
-  return { text: `${body}${body === '{' ? '' : ','}${id}}`, user };
+  return { text: `${body}${body === '{' ? '' : ','}${addition}}`, user };
 }
 
 /** The id of an event of standard input, which cannot be read twice: what the line says. */
