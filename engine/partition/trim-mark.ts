@@ -1,4 +1,6 @@
+import { LapseError } from '../errors.ts';
 import { BEGINNING, type Log, type Offset, type StoredEnvelope } from '../log.ts';
+import { describeValue } from '../wording.ts';
 
 /*
  * Before a partition's log is trimmed, how far is written to `trim.<partition>`. Without a
@@ -14,7 +16,23 @@ function topicOf(partition: number): string {
 export async function readTrimMark(log: Log, partition: number): Promise<Offset> {
   const last = await readLast(log, topicOf(partition));
   if (last === undefined) return BEGINNING;
-  return (JSON.parse(new TextDecoder().decode(last.bytes)) as { upTo: Offset }).upTo;
+  return decodeTrimMark(last.bytes);
+}
+
+/** @throws LapseError `ERR_TRIM_MARK_CORRUPT` */
+export function decodeTrimMark(bytes: Uint8Array): Offset {
+  const text = new TextDecoder().decode(bytes);
+  let upTo: unknown;
+  try {
+    upTo = (JSON.parse(text) as { upTo?: unknown } | null)?.upTo;
+  } catch {
+    upTo = undefined;
+  }
+  if (Number.isSafeInteger(upTo) && (upTo as Offset) >= 0) return upTo as Offset;
+  const got = describeValue(text);
+  throw new LapseError('ERR_TRIM_MARK_CORRUPT', `A trim mark must hold an offset, got ${got}`, {
+    domain: 'external',
+  });
 }
 
 export async function trimBehindMark(log: Log, partition: number, upTo: Offset): Promise<void> {
