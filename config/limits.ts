@@ -85,6 +85,8 @@ export const TARGET_ID_DERIVED_MAX = 2 ** 31 - 1;
 
 export const DEFINITION_FILE_BYTES_MAX = 16 * MIB;
 export const DEFINITION_DEPTH_MAX = 64;
+/** Values of one file, those that aliases repeat counted each time. */
+export const DEFINITION_VALUES_MAX = 1_000_000;
 /** Problems that one refusal lists; the rest is counted. */
 export const PROBLEMS_SHOWN_MAX = 100;
 

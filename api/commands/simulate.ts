@@ -1,13 +1,13 @@
-import { createWriteStream, readFileSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { parse } from 'yaml';
 import { loadConfiguration } from '../../config/definitions/definitions.ts';
 import { LAPSE_VERSION } from '../../config/definitions/version.ts';
+import { readReceiver } from '../../config/simulation/read-receiver.ts';
 import { type SimulationSummary, simulate } from '../../config/simulation/simulation.ts';
 import { readEventLines } from '../../connectors/doors/file/event-lines.ts';
 import { formatInstant } from '../../engine/duration.ts';
-import { externalError, messageOf, userError } from '../../engine/errors.ts';
+import { externalError, messageOf } from '../../engine/errors.ts';
 import { readInstant, readInteger, say } from '../command-line.ts';
 
 export interface SimulateOptions {
@@ -55,17 +55,6 @@ function sentenceOf(summary: SimulationSummary): string {
   ];
   const end = summary.endedAtMs === 0 ? '' : ` at ${formatInstant(summary.endedAtMs)}`;
   return `${parts.join('; ')}${end}.`;
-}
-
-function readReceiver(path: string): unknown {
-  try {
-    return parse(readFileSync(path, 'utf8')) as unknown;
-  } catch (error) {
-    throw userError(
-      'ERR_RECEIVER',
-      `--receiver must be a readable file of YAML or JSON, ${path} is not: ${messageOf(error)}`,
-    );
-  }
 }
 
 /** Writes lines in blocks: one write a line would cost more than the simulation. */

@@ -3,7 +3,7 @@
  * values are looked at, never keys, and what comes out is always a text.
  */
 import { describeValue, joinPath } from '../../engine/wording.ts';
-import { DEFINITION_DEPTH_MAX } from '../limits.ts';
+import { DEFINITION_DEPTH_MAX, DEFINITION_VALUES_MAX } from '../limits.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -24,15 +24,24 @@ export function withEnvironment(
   environment: Environment,
   complaints: Complaint[],
 ): unknown {
-  return copy(value, '', 0, { environment, complaints });
+  return copy(value, '', 0, { environment, complaints, values: 0 });
 }
 
 interface Context {
   readonly environment: Environment;
   readonly complaints: Complaint[];
+  /** Copied so far. Aliases of YAML can make a few lines stand for more than any memory holds. */
+  values: number;
 }
 
 function copy(value: unknown, path: string, depth: number, context: Context): unknown {
+  if (++context.values > DEFINITION_VALUES_MAX) {
+    if (context.values === DEFINITION_VALUES_MAX + 1) {
+      const message = `${path} must be within a file of at most ${DEFINITION_VALUES_MAX} values, got more`;
+      context.complaints.push({ path, message });
+    }
+    return undefined;
+  }
   if (typeof value === 'string') return substitute(value, path, context);
   if (typeof value !== 'object' || value === null) return value;
   if (depth > DEFINITION_DEPTH_MAX) {
@@ -43,10 +52,16 @@ function copy(value: unknown, path: string, depth: number, context: Context): un
     return undefined;
   }
   if (Array.isArray(value)) {
-    return value.map((child, index) => copy(child, joinPath(path, index), depth + 1, context));
+    const list: unknown[] = [];
+    for (const [index, child] of value.entries()) {
+      if (context.values > DEFINITION_VALUES_MAX) break;
+      list.push(copy(child, joinPath(path, index), depth + 1, context));
+    }
+    return list;
   }
   const result: Record<string, unknown> = {};
   for (const [key, child] of Object.entries(value)) {
+    if (context.values > DEFINITION_VALUES_MAX) break;
     const childPath = joinPath(path, key);
     if (key === '__proto__') {
       const got = describeValue(child);

@@ -1,10 +1,10 @@
 /** Finds definition files and reads them as YAML, of which JSON is a part. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
 import { messageOf } from '../../engine/errors.ts';
 import { DEFINITION_FILE_BYTES_MAX } from '../limits.ts';
 import type { DefinitionsProblem } from './problem.ts';
+import { readYaml } from './yaml-text.ts';
 
 export interface DefinitionFile {
   /** As it was named to us. */
@@ -93,22 +93,9 @@ function readText(path: string, problems: DefinitionsProblem[]): string | undefi
 
 /** The value of a YAML or JSON text; what is wrong goes to `problems` with line and column. */
 export function parseText(text: string, file: string, problems: DefinitionsProblem[]): unknown {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
-  // An unknown tag is only a warning to the parser, but it would change what the value means.
-  // Only the first error counts, for those after it are mostly its echo.
-  for (const { message, pos, code } of [...document.errors, ...document.warnings].slice(0, 1)) {
-    const { line, col } = lineCounter.linePos(pos[0]);
-    const said = code === 'MULTIPLE_DOCS' ? 'a second document begins' : message;
-    const sentence = `the file must be one YAML document, got an error at line ${line}, column ${col}: ${said}`;
-    problems.push(problem(file, sentence, 'ERR_DEFINITIONS_SYNTAX'));
-  }
-  if (document.errors.length > 0) return undefined;
-  try {
-    return document.toJS() as unknown;
-  } catch (error) {
-    const sentence = `the file must be one YAML document, got an error: ${messageOf(error)}`;
-    problems.push(problem(file, sentence, 'ERR_DEFINITIONS_SYNTAX'));
-    return undefined;
-  }
+  const read = readYaml(text);
+  if ('value' in read) return read.value;
+  const sentence = `the file must be one YAML document, got an error${read.refused}`;
+  problems.push(problem(file, sentence, 'ERR_DEFINITIONS_SYNTAX'));
+  return undefined;
 }

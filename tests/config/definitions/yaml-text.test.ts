@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import { withEnvironment } from '../../../config/definitions/environment.ts';
+import { readYaml } from '../../../config/definitions/yaml-text.ts';
+import { DEFINITION_VALUES_MAX } from '../../../config/limits.ts';
+
+const refusalOf = (text: string) => (readYaml(text) as { refused?: string }).refused;
+
+describe('YAML of people we need not trust', () => {
+  test('nesting that would use up the stack is refused with its place', () => {
+    expect(refusalOf('['.repeat(100_000))).toMatch(/at line 1, column \d+: it is nested more than/);
+  });
+
+  test('a key that comes twice is refused', () => {
+    expect(refusalOf('a: 1\nb: 2\na: 3\n')).toBe(' at line 3, column 1: Map keys must be unique');
+  });
+
+  test('whatever `%YAML` says, a date is a text and `<<` is a key', () => {
+    const text = '%YAML 1.1\n---\nat: 2026-01-05\n<<: {a: 1}\n';
+    expect(readYaml(text)).toEqual({ value: { at: '2026-01-05', '<<': { a: 1 } } });
+  });
+
+  test('aliases that stand for more than any memory holds are refused once', () => {
+    const levels = Array.from({ length: 20 }, (_, i) => {
+      const before =
+        i === 0 ? '[x]' : `[${Array.from({ length: 9 }, () => `*a${i - 1}`).join(', ')}]`;
+      return `l${i}: &a${i} ${before}`;
+    });
+    const read = readYaml(levels.join('\n'));
+    const complaints: { path: string; message: string }[] = [];
+    if ('value' in read) withEnvironment(read.value, {}, complaints);
+    const messages = complaints.map(({ message }) => message);
+    const isSaid = 'refused' in read || messages.join().includes(`${DEFINITION_VALUES_MAX} values`);
+    expect(isSaid).toBe(true);
+    expect(complaints.length).toBeLessThan(2);
+  });
+});
