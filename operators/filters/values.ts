@@ -7,7 +7,11 @@ export function isScalar(value: unknown): value is Scalar {
   return typeof value === 'string' || typeof value === 'boolean';
 }
 
-const NUMERIC = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+/**
+ * One way to read any text: `\d+\.?\d*` would try every split of a long run of digits before it
+ * gives up, and properties are up to 32 KB of anybody's choice.
+ */
+const NUMERIC = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** The number of a number or of a text that is one (`"12"`, not `""` or `"0x10"`); else NaN. */
 export function numberOf(value: unknown): number {
