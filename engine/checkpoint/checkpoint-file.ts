@@ -163,7 +163,14 @@ export async function readCheckpoint(
   path: string,
   disk: CheckpointDisk = systemDisk,
 ): Promise<Checkpoint> {
-  const bytes = await disk.read(path);
+  return decodeCheckpoint(path, await disk.read(path));
+}
+
+/**
+ * The same of bytes that were read already; the checkpoint has none of them.
+ * @param path names it in sentences
+ */
+export function decodeCheckpoint(path: string, bytes: Buffer): Checkpoint {
   if (bytes.length < FOOTER_BYTES) throw corrupt(path, `has only ${bytes.length} bytes`);
   const footer = bytes.subarray(bytes.length - FOOTER_BYTES);
   if (!footer.subarray(8, 15).equals(MARK.subarray(0, 7))) throw corrupt(path, 'has no end mark');
