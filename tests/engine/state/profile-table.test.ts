@@ -133,9 +133,9 @@ describe('profile table', () => {
     }
   });
 
-  test('an attribute with a name or value `toJSON` is data like any other', () => {
+  test('an attribute with members `constructor` and `toJSON` is data like any other', () => {
     const { profiles } = aTable();
-    const plan = { toJSON: 'gold' };
+    const plan = { constructor: 1, toJSON: 'gold' };
     profiles.merge(keyOf('u1', false), { plan }, START_MS);
     expect(known(profiles, 'u1')).toEqual({ plan });
   });
