@@ -1,11 +1,7 @@
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
-import {
-  ENVELOPE_BODY_BYTES_MAX,
-  ENVELOPE_RECORDS_MAX,
-  HEADER,
-} from '../../engine/envelope-layout.ts';
+import { ENVELOPE_RECORDS_MAX, HEADER } from '../../engine/envelope-layout.ts';
 import { decodeProperties, EnvelopeReader } from '../../engine/envelope-reader.ts';
 import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
 import { LapseError } from '../../engine/errors.ts';
