@@ -65,6 +65,7 @@ function laneOf(envelopes: readonly Uint8Array[]): {
   readonly publishedAtMs: number;
 } {
   const records: LaneRecord[] = [];
+  const left = new Set<string>();
   let publishedAtMs = Infinity;
   let timeMs = 0;
   const envelope = new EnvelopeReader();
@@ -79,7 +80,14 @@ function laneOf(envelopes: readonly Uint8Array[]): {
         publishedAtMs = Math.min(publishedAtMs, Math.max(timeMs, control.publishedAtMs ?? 0));
       }
       const record = recordAt(envelope, i, timeMs);
-      if (record !== undefined) records.push(record);
+      if (record === undefined) continue;
+      // By an id that has left before: it stands again where it was sent on to, unless it was known.
+      if ('user' in record && !hasMoved(envelope, i) && left.has(nameOf(record))) continue;
+      if ('leave' in record) {
+        const { id, isAnonymous } = record.leave.from;
+        left.add(nameOf({ user: id, isAnonymous }));
+      }
+      records.push(record);
     }
   }
   return { records, publishedAtMs };
@@ -96,9 +104,7 @@ function recordAt(
     const part = decodePart(envelope.plainBodyOf(i));
     return part.kind === 'end' ? { token: part.token, receivedAtMs } : undefined;
   }
-  const hasMoved = (envelope.flags[i]! & RecordFlag.moved) !== 0;
-  // It stands in the partition that it came to first, too.
-  if (kind >= RecordKind.tick || hasMoved) return undefined;
+  if (kind >= RecordKind.tick) return undefined;
   return {
     kind,
     user: envelope.userIdOf(i),
@@ -110,12 +116,34 @@ function recordAt(
   };
 }
 
+function hasMoved(envelope: EnvelopeReader, i: number): boolean {
+  return (envelope.flags[i]! & RecordFlag.moved) !== 0;
+}
+
+function nameOf({ user, isAnonymous }: Pick<InputEvent, 'user' | 'isAnonymous'>): string {
+  return `${isAnonymous} ${user}`;
+}
+
 /** @throws Error when something has arrived that has not left */
 function inOrder(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | InputLeave)[] {
   const records: (InputEvent | InputLeave)[] = [];
   const next = lanes.map(() => 0);
   const left = new Set<string>();
-  const waits = (record: LaneRecord) => 'token' in record && !left.has(record.token);
+  // Who leaves goes behind all that had come to the partition where it arrives.
+  const arrivals = new Map<string, { readonly lane: number; readonly at: number }>();
+  lanes.forEach((records, lane) => {
+    records.forEach((record, at) => {
+      if ('token' in record && !arrivals.has(record.token)) {
+        arrivals.set(record.token, { lane, at });
+      }
+    });
+  });
+  const waits = (record: LaneRecord, lane: number) => {
+    if ('token' in record) return !left.has(record.token);
+    if (!('leave' in record)) return false;
+    const arrival = arrivals.get(record.leave.token);
+    return arrival !== undefined && arrival.lane !== lane && next[arrival.lane]! < arrival.at;
+  };
   for (;;) {
     let first = -1;
     let isOver = true;
@@ -123,7 +151,7 @@ function inOrder(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | Input
       const head = lane[next[at]!];
       if (head === undefined) return;
       isOver = false;
-      if (waits(head)) return;
+      if (waits(head, at)) return;
       const best = lanes[first]?.[next[first]!];
       if (best === undefined || head.receivedAtMs < best.receivedAtMs) first = at;
     });
