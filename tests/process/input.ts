@@ -30,6 +30,8 @@ export interface Input {
   readonly records: readonly (InputEvent | InputLeave)[];
   readonly events: readonly InputEvent[];
   readonly leaves: readonly InputLeave[];
+  /** How many events came in, those included that nobody asked about after their id had left. */
+  readonly taken: number;
   /** When the campaigns were first published, Unix ms. */
   readonly publishedAtMs: number;
 }
@@ -55,6 +57,7 @@ export function inputOf(stored: StoredTopics): Input {
   return {
     records,
     events: records.filter((record): record is InputEvent => !('leave' in record)),
+    taken: lanes.reduce((sum, lane) => sum + lane.taken, 0),
     leaves: records.filter((record): record is InputLeave => 'leave' in record),
     publishedAtMs: Math.min(Infinity, ...lanes.map((lane) => lane.publishedAtMs)),
   };
@@ -62,10 +65,12 @@ export function inputOf(stored: StoredTopics): Input {
 
 function laneOf(envelopes: readonly Uint8Array[]): {
   readonly records: LaneRecord[];
+  readonly taken: number;
   readonly publishedAtMs: number;
 } {
   const records: LaneRecord[] = [];
   const left = new Set<string>();
+  let taken = 0;
   let publishedAtMs = Infinity;
   let timeMs = 0;
   const envelope = new EnvelopeReader();
@@ -82,7 +87,10 @@ function laneOf(envelopes: readonly Uint8Array[]): {
       const record = recordAt(envelope, i, timeMs);
       if (record === undefined) continue;
       // By an id that has left before: it stands again where it was sent on to, unless it was known.
-      if ('user' in record && !hasMoved(envelope, i) && left.has(nameOf(record))) continue;
+      if ('user' in record && !hasMoved(envelope, i)) {
+        taken++;
+        if (left.has(nameOf(record))) continue;
+      }
       if ('leave' in record) {
         const { id, isAnonymous } = record.leave.from;
         left.add(nameOf({ user: id, isAnonymous }));
@@ -90,7 +98,7 @@ function laneOf(envelopes: readonly Uint8Array[]): {
       records.push(record);
     }
   }
-  return { records, publishedAtMs };
+  return { records, taken, publishedAtMs };
 }
 
 function recordAt(
