@@ -14,17 +14,39 @@ import {
 } from '../../dist/connectors/logs/embedded/lmdb-schema.js';
 
 const READ_EVERY_MS = 100;
+/** Address space beyond what the log ever takes: one that grew under us would not be mapped. */
+const MAP_BYTES = 4 * 2 ** 30;
 const directory = process.argv[2];
 /** By name: how far it is read, and what has not been asked for. */
 const topics = new Map();
 let reading = Promise.resolve();
 
-/** The very files, under LMDB's own lock: one snapshot, whatever is committed meanwhile. */
-async function readLog() {
-  if (!existsSync(join(directory, 'data.mdb'))) return;
-  const root = open({ path: directory, readOnly: true, maxDbs: 4, maxReaders: 512 });
+/**
+ * Opened once: each opening looks for readers whose process has died, and takes those of a process
+ * that runs for dead, whose snapshot is overwritten then.
+ */
+let databases;
+
+function openLog() {
+  if (!existsSync(join(directory, 'data.mdb'))) return undefined;
+  const root = open({
+    path: directory,
+    readOnly: true,
+    maxDbs: 4,
+    maxReaders: 512,
+    mapSize: MAP_BYTES,
+  });
   const records = root.openDB({ name: 'topics', encoding: 'json' });
   const envelopes = root.openDB({ name: 'envelopes', encoding: 'binary', keyEncoding: 'binary' });
+  return { root, records, envelopes };
+}
+
+/** The very files, under LMDB's own lock: one snapshot, whatever is committed meanwhile. */
+async function readLog() {
+  databases ??= openLog();
+  if (databases === undefined) return;
+  const { root, records, envelopes } = databases;
+  root.resetReadTxn();
   const transaction = root.useReadTransaction();
   try {
     for (const { key: name, value: record } of records.getRange({ transaction })) {
@@ -48,7 +70,6 @@ async function readLog() {
     }
   } finally {
     transaction.done();
-    await root.close();
   }
 }
 
