@@ -14,7 +14,7 @@ const TIMES = process.env.LAPSE_FAULTS_TIMES;
 const RESULTS = process.env.LAPSE_FAULTS_RESULTS;
 
 /** True in full size: waits go past every time-out there is, samples are whole. */
-export const isFull = TIMES !== undefined;
+export const isFull = TIMES !== undefined || KILLS !== undefined;
 
 /** @param small in `npm test` */
 export function times(small: number): number {
