@@ -27,7 +27,7 @@ let reading = Promise.resolve();
  */
 let databases;
 
-function openLog() {
+async function openLog() {
   if (!existsSync(join(directory, 'data.mdb'))) return undefined;
   const root = open({
     path: directory,
@@ -38,12 +38,15 @@ function openLog() {
   });
   const records = root.openDB({ name: 'topics', encoding: 'json' });
   const envelopes = root.openDB({ name: 'envelopes', encoding: 'binary', keyEncoding: 'binary' });
-  return { root, records, envelopes };
+  if (records !== undefined && envelopes !== undefined) return { root, records, envelopes };
+  // The file is there, its databases are not yet.
+  await root.close();
+  return undefined;
 }
 
 /** The very files, under LMDB's own lock: one snapshot, whatever is committed meanwhile. */
 async function readLog() {
-  databases ??= openLog();
+  databases ??= await openLog();
   if (databases === undefined) return;
   const { root, records, envelopes } = databases;
   root.resetReadTxn();
