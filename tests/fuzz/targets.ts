@@ -1,0 +1,42 @@
+/** Every decoder and door that bytes from outside, or from a disk, can reach. */
+import type { FuzzTarget } from './target.ts';
+import { receivers, webhookAnswers } from './targets/answers.ts';
+import { definitions } from './targets/definitions.ts';
+import { controls, envelopes, partitions } from './targets/envelopes.ts';
+import { jsonPayloads, msgpackPayloads, ndjsonPayloads } from './targets/event-payloads.ts';
+import { fileGzip, fileLines, importLines } from './targets/files.ts';
+import { filters, patterns } from './targets/filters.ts';
+import { httpDoor, httpSocket } from './targets/http-door.ts';
+import { natsIntake } from './targets/nats-intake.ts';
+import {
+  checkpointDamage,
+  checkpointIndexes,
+  laneRecords,
+  trimMarks,
+} from './targets/stored-state.ts';
+import { times } from './targets/times.ts';
+
+export const TARGETS: readonly FuzzTarget[] = [
+  jsonPayloads,
+  ndjsonPayloads,
+  msgpackPayloads,
+  natsIntake,
+  fileLines,
+  fileGzip,
+  importLines,
+  httpDoor,
+  httpSocket,
+  definitions,
+  filters,
+  patterns,
+  times,
+  envelopes,
+  partitions,
+  controls,
+  checkpointIndexes,
+  checkpointDamage,
+  laneRecords,
+  trimMarks,
+  webhookAnswers,
+  receivers,
+];
