@@ -1,12 +1,16 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Metrics } from '../../connectors/metrics/metrics.ts';
+import { type Clock, systemClock } from '../../engine/clock.ts';
 import { externalError, messageOf, userError } from '../../engine/errors.ts';
 import { LAPSE_VERSION } from '../definitions/version.ts';
+import { endConnectionsOnClose } from './http-connections.ts';
 
 export interface Health {
   /** Sentences that say what is not ready; none when all is. */
   readonly notReady: () => readonly string[];
   readonly metrics: Metrics;
+  /** @default systemClock */
+  readonly clock?: Clock;
 }
 
 /** Time that idle and slow clients get before a closing server hangs up. */
@@ -30,12 +34,17 @@ const FRONT_PAGE = `<!doctype html>
 `;
 
 /** The server with a front page, /healthz, /readyz and /metrics; doors add their routes. */
-export function createHttpServer({ notReady, metrics }: Health): FastifyInstance {
+export function createHttpServer({
+  notReady,
+  metrics,
+  clock = systemClock,
+}: Health): FastifyInstance {
   const server = Fastify({
     logger: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
   });
+  endConnectionsOnClose(server, clock);
   server.get('/', async (_request, reply) =>
     reply.type('text/html; charset=utf-8').send(FRONT_PAGE),
   );
