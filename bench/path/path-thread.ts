@@ -51,6 +51,8 @@ async function runEngine(log: Log): Promise<() => Promise<void>> {
         log,
         clock: systemClock,
         partition,
+        // The log is of this run alone.
+        epoch: 1,
         checkpoints: new CheckpointStore(data.checkpointFolder, partition),
         createPipeline: campaignPipeline({ counters }),
         reorderWindowMs: data.reorderWindowMs,

@@ -16,6 +16,8 @@ export class PartitionSet {
   readonly runners: PartitionRunner[] = [];
   readonly counters: CampaignCounters = campaignCounters();
   readonly #log: FeedLog;
+  /** Of the latest opening. */
+  #epoch = 0;
   readonly #hash: Hash = createHash('sha256');
 
   constructor(log: FeedLog) {
@@ -24,6 +26,7 @@ export class PartitionSet {
 
   /** Loads every partition's newest checkpoint, and is ready to read on. */
   async open(folder: string, clock: Clock): Promise<void> {
+    this.#epoch++;
     const waiting = Array.from({ length: this.#log.partitionCount }, (_, partition) => partition);
     const openNext = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -41,6 +44,7 @@ export class PartitionSet {
       log: this.#log,
       clock,
       partition,
+      epoch: this.#epoch,
       checkpoints: new CheckpointStore(folder, partition),
       createPipeline: campaignPipeline({ counters: this.counters }),
       reorderWindowMs: REORDER_WINDOW_MS,

@@ -10,6 +10,7 @@ import { externalError, LapseError, messageOf, userError } from '../../engine/er
 import type { EventLimits } from '../../engine/event-check/event-limits.ts';
 import { Acknowledgement, Intake } from '../../engine/intake.ts';
 import type { Log } from '../../engine/log.ts';
+import { takeEpoch } from '../../engine/ownership.ts';
 import { RecordKind } from '../../engine/records.ts';
 import type { Alias } from '../../engine/state/alias-table.ts';
 import type { Control } from '../../operators/campaign-pipeline.ts';
@@ -156,6 +157,7 @@ async function startParts(
   checkDefinitionsSize(definitions);
   const log = await connectLog(home.address().address);
   closers.push(() => log.close());
+  const owner = { home, epoch: await takeEpoch(log, systemClock) };
   const intake = new Intake({
     log,
     clock: systemClock,
@@ -188,7 +190,7 @@ async function startParts(
     { intake, log, rejected, counters, limits },
     closers,
   );
-  const sender = new SenderThread(home, { definitions, userAgent }, listener);
+  const sender = new SenderThread(owner, { definitions, userAgent }, listener);
   closers.push(() => sender.terminate());
   const onPartitionFailure = (error: LapseError) => {
     intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });
@@ -196,7 +198,7 @@ async function startParts(
     options.onFailure(error);
   };
   const partitions = new PartitionThreads(
-    home,
+    owner,
     settings,
     { ...listener, onFailure: onPartitionFailure },
     (records) => intake.processed(records),

@@ -8,6 +8,7 @@ import { connectLog, type LogAddress } from './log-home.ts';
 export interface PartitionThreadData {
   readonly log: LogAddress;
   readonly partitions: readonly number[];
+  readonly epoch: number;
   readonly checkpointFolder: string;
   readonly checkpointIntervalMs: number;
   readonly reorderWindowMs: number;

@@ -16,6 +16,7 @@ import { SenderCounts } from './sender-counts.ts';
 
 export interface SenderThreadData {
   readonly log: LogAddress;
+  readonly epoch: number;
   readonly definitions: Definitions;
   readonly userAgent: string;
 }
@@ -35,6 +36,7 @@ async function main(data: SenderThreadData): Promise<void> {
   const sender = new Sender<LaneDefinitions>({
     log,
     clock: systemClock,
+    epoch: data.epoch,
     transport,
     observer: counts,
     createLane: (_webhookId, definitions) =>

@@ -26,6 +26,12 @@ export interface ThreadListener {
   onFailure(error: LapseError): void;
 }
 
+/** The log and by which epoch this process owns it. */
+export interface Owner {
+  readonly home: LogHome;
+  readonly epoch: number;
+}
+
 const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
 
 /** A thread with its life: ready, drained, failed. */
@@ -119,7 +125,7 @@ export class PartitionThreads {
 
   /** @param onProcessed told now and then how many records they have processed of what came in */
   constructor(
-    home: LogHome,
+    { home, epoch }: Owner,
     settings: RuntimeSettings,
     listener: ThreadListener,
     onProcessed: (records: number) => void,
@@ -130,6 +136,7 @@ export class PartitionThreads {
       const { address, transfer } = home.address();
       const data: PartitionThreadData = {
         log: address,
+        epoch,
         partitions: Array.from({ length: partitions }, (_, p) => p).filter(
           (p) => p % count === index,
         ),
@@ -176,12 +183,12 @@ export class SenderThread {
   stats: SenderStats | undefined;
 
   constructor(
-    home: LogHome,
+    { home, epoch }: Owner,
     options: { readonly definitions: Definitions; readonly userAgent: string },
     listener: ThreadListener,
   ) {
     const { address, transfer } = home.address();
-    const data: SenderThreadData = { log: address, ...options };
+    const data: SenderThreadData = { log: address, epoch, ...options };
     this.#thread = new Thread<FromSenderThread>(
       { module: './sender-thread.js', name: 'lapse-sender', data, transfer },
       listener,

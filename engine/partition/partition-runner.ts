@@ -1,10 +1,9 @@
 import type { Checkpoint } from '../checkpoint/checkpoint-file.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import type { Clock } from '../clock.ts';
-import { EnvelopeWriter } from '../envelope-writer.ts';
 import { LapseError } from '../errors.ts';
 import { BEGINNING, type Log, type LogReader, type Offset } from '../log.ts';
-import { RecordKind } from '../records.ts';
+import { claimPartition } from '../ownership.ts';
 import { OutputLanes } from './output-lanes.ts';
 import type { OutputRoom } from './output-room.ts';
 import { Partition } from './partition.ts';
@@ -15,6 +14,8 @@ export interface PartitionRunnerOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly partition: number;
+  /** Of the process that claims it, see `takeEpoch`. */
+  readonly epoch: number;
   readonly checkpoints: CheckpointStore;
   readonly createPipeline: PipelineFactory;
   readonly reorderWindowMs: number;
@@ -33,7 +34,6 @@ export interface PartitionRunnerOptions {
 /** Why a turn ended: nothing is at hand, there is more, or the lanes take no more for now. */
 export type TurnEnd = 'idle' | 'more' | 'blocked';
 
-const TRIES_MAX = 100;
 const INPUT = 'in.';
 
 /**
@@ -68,12 +68,12 @@ export class PartitionRunner {
     options: PartitionRunnerOptions,
     core: Partition,
     lanes: OutputLanes,
-    claim: Claim,
+    claimedAt: Offset,
   ) {
     this.#options = options;
     this.#core = core;
-    this.#epoch = claim.epoch;
-    this.#claimedAt = claim.offset;
+    this.#epoch = options.epoch;
+    this.#claimedAt = claimedAt;
     this.recovered = new Promise((resolve) => {
       this.#onRecovered = resolve;
     });
@@ -85,15 +85,14 @@ export class PartitionRunner {
 
   /** Claims the partition, takes the newest whole checkpoint over and opens the log behind it. */
   static async open(options: PartitionRunnerOptions): Promise<PartitionRunner> {
-    const { log, partition, clock } = options;
+    const { log, partition, clock, epoch } = options;
     // Looked at before the claim, so that a start that cannot succeed takes nothing from an owner.
     let checkpoint = await loadFitting(options);
-    const claim = await claimNext(log, partition, clock.now());
+    const claimedAt = await claimPartition(log, clock, { partition, epoch });
     // An older owner may have kept one, and trimmed the log behind it, until it lost the claim.
     if (await options.checkpoints.hasBeyond(checkpoint?.offset ?? BEGINNING)) {
       checkpoint = await loadFitting(options);
     }
-    const { epoch } = claim;
     let core: Partition;
     let failure: unknown;
     const lanes = new OutputLanes({
@@ -128,7 +127,7 @@ export class PartitionRunner {
       core.state.restore(checkpoint.state);
       core.offset = checkpoint.offset;
     }
-    return new PartitionRunner(options, core, lanes, claim);
+    return new PartitionRunner(options, core, lanes, claimedAt);
   }
 
   get timeMs(): number {
@@ -294,24 +293,4 @@ async function loadFitting(options: PartitionRunnerOptions): Promise<Checkpoint 
     );
   }
   return checkpoint;
-}
-
-interface Claim {
-  readonly epoch: number;
-  readonly offset: Offset;
-}
-
-async function claimNext(log: Log, partition: number, nowMs: number): Promise<Claim> {
-  for (let tries = 0; ; tries++) {
-    const epoch = (await log.epochOf(partition)) + 1;
-    const writer = new EnvelopeWriter();
-    writer.addJson(RecordKind.claim, { epoch }, nowMs);
-    try {
-      const offset = await log.claim(partition, epoch, writer.finish());
-      return { epoch, offset };
-    } catch (error) {
-      const isTaken = error instanceof LapseError && error.code === 'ERR_EPOCH_TAKEN';
-      if (!isTaken || tries >= TRIES_MAX) throw error;
-    }
-  }
 }

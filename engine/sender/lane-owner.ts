@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { LapseError } from '../errors.ts';
 import type { Fence, Log, Offset } from '../log.ts';
+import { isOvertaken, supersededError } from '../ownership.ts';
 import type { topicsOf } from './lane-topics.ts';
 
 /** The sender is the only writer of these topics. */
@@ -12,6 +13,8 @@ const TAKE_AGAIN_MS = 250;
 export interface TakeOptions {
   readonly log: Log;
   readonly clock: Clock;
+  /** Of the process that takes it, see `takeEpoch`. */
+  readonly epoch: number;
   readonly topics: ReturnType<typeof topicsOf>;
   /** An envelope of `done` that says nothing. */
   readonly claim: Uint8Array;
@@ -51,37 +54,48 @@ export class LaneOwner {
 
   /**
    * Takes the lane over, as soon as the log lets it. To be called before anything of it is read.
-   * @throws LapseError `ERR_EPOCH_TAKEN` when others kept taking it; what the log refuses for good,
-   *   or refused last when it was stopped meanwhile
+   * @throws LapseError `ERR_FENCED` when a process with a newer epoch has taken it;
+   *   `ERR_EPOCH_TAKEN` when an older one kept writing; what the log refuses for good, or refused
+   *   last when it was stopped meanwhile
    */
   static async take(options: TakeOptions): Promise<LaneOwner> {
-    const { log, clock, topics, claim, isStopped, onUnavailable } = options;
+    const { clock, topics, isStopped, onUnavailable } = options;
     for (let losses = 0; losses < LOSSES_MAX; ) {
       try {
-        const last = await log.positionOf(topics.done, WRITER);
-        const epoch = (last?.epoch ?? 0) + 1;
-        const at = (last?.offset ?? 0) + 1;
-        const position = { epoch, offset: at, ordinal: 0 };
-        const fence = { writer: WRITER, position, after: last ?? ('beginning' as const) };
-        const offset = await log.append(topics.done, claim, fence);
-        if (offset !== undefined) return new LaneOwner(log, topics, { epoch, at });
+        const owner = await LaneOwner.#tryTake(options);
+        if (owner !== undefined) return owner;
         losses++;
       } catch (error) {
-        if (isOvertaken(error)) losses++;
-        else if (!(error instanceof LapseError && error.retryable) || isStopped()) throw error;
-        else {
-          onUnavailable(error);
-          await new Promise<void>((resolve) => {
-            clock.at(clock.now() + TAKE_AGAIN_MS, resolve);
-          });
-        }
+        if (!(error instanceof LapseError && error.retryable) || isStopped()) throw error;
+        onUnavailable(error);
+        await new Promise<void>((resolve) => {
+          clock.at(clock.now() + TAKE_AGAIN_MS, resolve);
+        });
       }
     }
     throw new LapseError(
       'ERR_EPOCH_TAKEN',
-      `The lane '${topics.done}' must be taken by one sender, others took it ${LOSSES_MAX} times.`,
+      `The lane '${topics.done}' must be taken by one sender, others wrote ${LOSSES_MAX} times.`,
       { domain: 'external' },
     );
+  }
+
+  /** @returns undefined when somebody wrote meanwhile */
+  static async #tryTake(options: TakeOptions): Promise<LaneOwner | undefined> {
+    const { log, epoch, topics, claim } = options;
+    const last = await log.positionOf(topics.done, WRITER);
+    // An own epoch is of the same lane before it was removed, or of a claim that nobody answered.
+    if (last !== undefined && last.epoch > epoch) throw supersededError(topics.done, epoch);
+    const at = (last?.offset ?? 0) + 1;
+    const position = { epoch, offset: at, ordinal: 0 };
+    const fence = { writer: WRITER, position, after: last ?? ('beginning' as const) };
+    try {
+      const offset = await log.append(topics.done, claim, fence);
+      return offset === undefined ? undefined : new LaneOwner(log, topics, { epoch, at });
+    } catch (error) {
+      if (isOvertaken(error)) return undefined;
+      throw error;
+    }
   }
 
   /** The fence of the next append to `done`; for every try of it the same. */
@@ -110,9 +124,4 @@ export class LaneOwner {
   get topics(): ReturnType<typeof topicsOf> {
     return this.#topics;
   }
-}
-
-function isOvertaken(error: unknown): boolean {
-  if (!(error instanceof LapseError)) return false;
-  return error.code === 'ERR_FENCED' || error.code === 'ERR_POSITION_MOVED';
 }

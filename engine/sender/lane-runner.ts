@@ -13,6 +13,8 @@ export interface LaneRunnerOptions<D> {
   readonly webhookId: string;
   readonly log: Log;
   readonly clock: Clock;
+  /** Of the process that takes the lane, see `takeEpoch`. */
+  readonly epoch: number;
   readonly transport: Transport;
   /** Fresh: the runner recovers it. */
   readonly lane: SenderLane<D>;
@@ -68,10 +70,11 @@ export class LaneRunner<D> {
    * @throws LapseError when the lane's topics cannot be written or read
    */
   async start(): Promise<void> {
-    const { log, clock, webhookId } = this.#options;
+    const { log, clock, webhookId, epoch } = this.#options;
     const owner = await LaneOwner.take({
       log,
       clock,
+      epoch,
       topics: this.#topics,
       claim: this.#lane.claim(),
       isStopped: () => this.#state === 'stopped',

@@ -9,6 +9,8 @@ import type { Transport } from './transport.ts';
 export interface SenderOptions<D> {
   readonly log: Log;
   readonly clock: Clock;
+  /** Of this process, see `takeEpoch`. */
+  readonly epoch: number;
   readonly transport: Transport;
   /** Makes the logic of a lane; called once a webhook and start. */
   readonly createLane: (webhookId: string, definitions: D) => SenderLane<D>;

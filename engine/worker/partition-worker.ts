@@ -20,6 +20,8 @@ export interface PartitionWorkerOptions {
   readonly port: MessagePort;
   readonly log: Log;
   readonly partitions: readonly number[];
+  /** Of this process, see `takeEpoch`. */
+  readonly epoch: number;
   readonly checkpointFolder: string;
   readonly checkpointIntervalMs: number;
   readonly reorderWindowMs: number;
@@ -84,11 +86,13 @@ class PartitionWorker {
   }
 
   async #openPartition(partition: number): Promise<void> {
-    const { log, checkpointFolder, createPipeline, reorderWindowMs, partitions } = this.#options;
+    const { log, checkpointFolder, createPipeline, reorderWindowMs, partitions, epoch } =
+      this.#options;
     const runner = await PartitionRunner.open({
       log,
       clock: systemClock,
       partition,
+      epoch,
       checkpoints: new CheckpointStore(checkpointFolder, partition),
       createPipeline,
       reorderWindowMs,

@@ -8,6 +8,7 @@ import { LapseError, messageOf } from '../../engine/errors.ts';
 import { DEFAULT_EVENT_LIMITS } from '../../engine/event-check/event-limits.ts';
 import { Acknowledgement, Intake } from '../../engine/intake.ts';
 import type { Log } from '../../engine/log.ts';
+import { takeEpoch } from '../../engine/ownership.ts';
 import { PartitionRunner } from '../../engine/partition/partition-runner.ts';
 import { RecordKind } from '../../engine/records.ts';
 import { silentObserver } from '../../engine/sender/observer.ts';
@@ -153,7 +154,8 @@ export class SimulatedProcess {
     this.#rejected = new RejectedStore({ log, clock: this.clock, recordsMax: 3 });
     await this.#rejected.open();
     this.#door = new RequestIntake(intake, this.#rejected, DEFAULT_EVENT_LIMITS);
-    await Promise.all([this.#startSender(definitions), this.#openPartitions()]);
+    const epoch = await takeEpoch(log, this.clock);
+    await Promise.all([this.#startSender(definitions, epoch), this.#openPartitions(epoch)]);
     await this.redefine(definitions);
   }
 
@@ -171,13 +173,14 @@ export class SimulatedProcess {
     return log;
   }
 
-  async #startSender(definitions: Definitions): Promise<void> {
+  async #startSender(definitions: Definitions, epoch: number): Promise<void> {
     const { clockOf, transportOf, limits } = this.#options;
     const life = this.senderLife;
     const log = await this.#connect(life);
     this.#sender = new Sender<LaneDefinitions>({
       log,
       clock: clockOf(life),
+      epoch,
       transport: transportOf(life),
       observer: {
         ...silentObserver,
@@ -196,24 +199,25 @@ export class SimulatedProcess {
     await this.#sender.update(laneDefinitions(definitions));
   }
 
-  async #openPartitions(): Promise<void> {
+  async #openPartitions(epoch: number): Promise<void> {
     const { partitionCount } = this.#options;
     const log = await this.#connect(this.life);
     const waiting = Array.from({ length: partitionCount }, (_, partition) => partition);
     const openNext = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        await this.#openPartition(log, next);
+        await this.#openPartition(log, next, epoch);
       }
     };
     await Promise.all(Array.from({ length: OPENING_MAX }, openNext));
   }
 
-  async #openPartition(log: Log, partition: number): Promise<void> {
+  async #openPartition(log: Log, partition: number, epoch: number): Promise<void> {
     const { diskOf, partitionCount } = this.#options;
     const runner = await PartitionRunner.open({
       log,
       clock: this.clock,
       partition,
+      epoch,
       checkpoints: new CheckpointStore('checkpoints', partition, diskOf(this.life)),
       createPipeline: campaignPipeline({ counters: this.counters }),
       reorderWindowMs: 5_000,

@@ -58,6 +58,7 @@ async function stage() {
       log,
       clock,
       partition,
+      epoch: 1,
       checkpoints: new MemoryCheckpoints(),
       createPipeline: campaignPipeline({ counters: campaignCounters() }),
       reorderWindowMs: 5_000,

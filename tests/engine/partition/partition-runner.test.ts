@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { EnvelopeWriter } from '../../../engine/envelope-writer.ts';
 import { externalError } from '../../../engine/errors.ts';
 import { MemoryLog } from '../../../engine/memory-log.ts';
+import { takeEpoch } from '../../../engine/ownership.ts';
 import { Partition } from '../../../engine/partition/partition.ts';
 import { PartitionRunner } from '../../../engine/partition/partition-runner.ts';
 import { RecordKind } from '../../../engine/records.ts';
@@ -115,11 +116,12 @@ class World {
     return this.append((writer) => writer.addTick(this.#atMs));
   }
 
-  open(): Promise<PartitionRunner> {
+  async open(): Promise<PartitionRunner> {
     return PartitionRunner.open({
       log: this.log,
       clock: this.clock,
       partition: 0,
+      epoch: await takeEpoch(this.log, this.clock),
       checkpoints: this.checkpoints,
       createPipeline: newPipeline(),
       reorderWindowMs: 5_000,

@@ -46,6 +46,8 @@ class CrashRun {
   readonly isFlaky: boolean;
   isHealthy = false;
   #inFlight = 0;
+  /** Of the latest start. */
+  #epoch = 0;
 
   constructor(seed: number) {
     this.prng = new Prng(seed);
@@ -73,6 +75,7 @@ class CrashRun {
       webhookId: 'hook',
       log,
       clock: life.clock,
+      epoch: ++this.#epoch,
       transport: new ScriptedTransport(life, (request) => this.#receive(life, request)),
       lane: new LogLane({
         webhook: this.webhook,

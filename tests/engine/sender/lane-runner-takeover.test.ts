@@ -34,6 +34,8 @@ class TakeoverRun {
   readonly idsOf = new Map<string, Set<string>>();
   readonly failures: string[] = [];
   owed = 0;
+  /** Of the latest owner. */
+  #epoch = 0;
   isHealthy = false;
 
   constructor(seed: number) {
@@ -59,6 +61,7 @@ class TakeoverRun {
       webhookId: 'hook',
       log,
       clock: life.clock,
+      epoch: ++this.#epoch,
       transport: new ScriptedTransport(life, (request) => this.#receive(request)),
       lane: new LogLane({
         webhook,

@@ -43,6 +43,7 @@ class SenderBench {
       snapshotEvery?: number;
       doneRecordsKept?: number;
       log?: MemoryLog;
+      epoch?: number;
       createLane?: (webhookId: string, definitions: LaneDefinitions) => LogLane;
     } = {},
   ) {
@@ -52,6 +53,7 @@ class SenderBench {
       ...options,
       log: this.log,
       clock: this.clock,
+      epoch: options.epoch ?? 1,
       transport: new ScriptedTransport(new Life(this.clock), (request) => {
         this.requests.push(request);
         return answer(request);
@@ -193,7 +195,7 @@ test('sender: a drain waits for what is in flight, starts nothing, and remembers
   await bench.within(1_000, drained);
   expect(bench.heard).toEqual(['a attempt 1 200', 'a ann delivered']);
 
-  const next = new SenderBench(undefined, { log: bench.log });
+  const next = new SenderBench(undefined, { log: bench.log, epoch: 2 });
   await next.sender.update(lanesOf('a'));
   await next.clock.runUntil(BASE_MS + 100);
   expect(next.heard).toEqual(['a attempt 1 200', 'a bob delivered']);
@@ -325,7 +327,7 @@ test('sender: one that another has followed settles nothing any more and says so
   await first.sender.update(lanesOf('a'));
   await first.owe('a', 'ann');
   await first.clock.runUntil(BASE_MS + 100);
-  const second = new SenderBench(undefined, { log: first.log });
+  const second = new SenderBench(undefined, { log: first.log, epoch: 2 });
   await second.sender.update(lanesOf('a'));
   await second.clock.runUntil(BASE_MS + 100);
   expect(second.heard).toEqual(['a attempt 1 200', 'a ann delivered']);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { EnvelopeWriter } from '../../../engine/envelope-writer.ts';
 import { MemoryLog } from '../../../engine/memory-log.ts';
+import { takeEpoch } from '../../../engine/ownership.ts';
 import { PartitionRunner } from '../../../engine/partition/partition-runner.ts';
 import { RecordKind } from '../../../engine/records.ts';
 import { TurnLoop } from '../../../engine/worker/turn-loop.ts';
@@ -85,6 +86,7 @@ class Stage {
       log: this.log,
       clock: this.clock,
       partition,
+      epoch: await takeEpoch(this.log, this.clock),
       checkpoints,
       createPipeline: campaignPipeline({ counters: campaignCounters() }),
       reorderWindowMs: 5_000,

@@ -3,6 +3,7 @@ import { partitionOf } from '../../../engine/hash.ts';
 import { Intake } from '../../../engine/intake.ts';
 import type { Log } from '../../../engine/log.ts';
 import { MemoryLog } from '../../../engine/memory-log.ts';
+import { takeEpoch } from '../../../engine/ownership.ts';
 import { PartitionRunner } from '../../../engine/partition/partition-runner.ts';
 import { type IncomingEvent, RecordKind } from '../../../engine/records.ts';
 import type { UserId } from '../../../engine/state/alias-table.ts';
@@ -187,11 +188,13 @@ export class JoinedStage {
     const log = logOf(this.log, life);
     const intake = new Intake({ log, clock });
     this.#intake = intake;
+    const epoch = await takeEpoch(log, clock);
     for (let partition = 0; partition < this.#partitionCount; partition++) {
       const runner = await PartitionRunner.open({
         log,
         clock,
         partition,
+        epoch,
         checkpoints: this.#checkpoints[partition]!,
         createPipeline: campaignPipeline({ counters: this.counters }),
         reorderWindowMs: 5_000,
