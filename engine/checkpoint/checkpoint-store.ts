@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { LapseError } from '../errors.ts';
+import { externalError, LapseError, messageOf } from '../errors.ts';
 import type { Offset } from '../log.ts';
 import { type CheckpointDisk, systemDisk } from './checkpoint-disk.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint-file.ts';
@@ -71,12 +71,27 @@ export class CheckpointStore {
   /**
    * Keeps a checkpoint and forgets generations beyond the second.
    * @returns the offset up to which the input is no longer needed, and the bytes written
+   * @throws LapseError `ERR_CHECKPOINT_WRITE` (retryable) when the disk does not take it
    */
   async save(checkpoint: Checkpoint): Promise<{ trimTo: Offset; bytes: number }> {
+    try {
+      return await this.#save(checkpoint);
+    } catch (error) {
+      if (error instanceof LapseError) throw error;
+      throw externalError(
+        'ERR_CHECKPOINT_WRITE',
+        `A checkpoint of partition ${this.#partition} must be written to '${this.#folder}', it ` +
+          `was not: ${messageOf(error)}. The log keeps what it holds; it is tried again.`,
+        { cause: error, retryable: true },
+      );
+    }
+  }
+
+  async #save(checkpoint: Checkpoint): Promise<{ trimTo: Offset; bytes: number }> {
     await this.#disk.makeFolder(this.#folder);
     const name = `${checkpoint.offset}-${checkpoint.epoch}.ckpt`;
     const temporary = join(this.#folder, `${name}.tmp`);
-    const bytes = await writeCheckpoint(temporary, checkpoint, this.#disk);
+    const bytes = await this.#write(temporary, checkpoint);
     await this.#disk.rename(temporary, join(this.#folder, name));
     await this.#disk.syncFolder(this.#folder);
     const generations = await this.#generations();
@@ -85,6 +100,16 @@ export class CheckpointStore {
     }
     // Without a second generation the whole log stays: it is what a damaged first one falls back to.
     return { trimTo: generations[GENERATIONS - 1]?.offset ?? 0, bytes };
+  }
+
+  async #write(path: string, checkpoint: Checkpoint): Promise<number> {
+    try {
+      return await writeCheckpoint(path, checkpoint, this.#disk);
+    } catch (error) {
+      // On a full disk every try would leave another half, and what was freed would be gone.
+      await this.#disk.remove(path).catch(() => undefined);
+      throw error;
+    }
   }
 
   /** True when a generation beyond `offset` has been kept, by whomever. */

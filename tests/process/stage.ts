@@ -13,6 +13,7 @@ import {
 import { stablePort } from '../support/ports.ts';
 import { Prng } from '../support/prng.ts';
 import { ServeProcess } from '../support/serve-process.ts';
+import type { SmallDisk } from '../support/small-disk.ts';
 import { until } from '../support/until.ts';
 import { WebhookSink } from '../support/webhook-sink.ts';
 import {
@@ -50,6 +51,8 @@ export interface StageOptions {
   readonly seed?: number;
   /** The data folder. @default one of its own */
   readonly data?: string;
+  /** Where the data folder lies. @default the temporary folder's */
+  readonly disk?: SmallDisk;
 }
 
 /** How one `serve` differs from the others of its stage. */
@@ -79,6 +82,7 @@ export class Stage {
   readonly #parts: Parts;
   readonly #openedAtMs = performance.now();
   readonly #isTrimmed: boolean;
+  readonly #disk: SmallDisk | undefined;
   readonly #processes: ServeProcess[] = [];
   readonly #natsProducer: NatsProducer | undefined;
   #stored: StoredTopics | undefined;
@@ -93,6 +97,7 @@ export class Stage {
     this.nats = parts.nats;
     this.#parts = parts;
     this.#isTrimmed = options.isTrimmed ?? false;
+    this.#disk = options.disk;
     this.#stored = parts.stored;
     if (parts.nats !== undefined && options.door !== 'http') {
       this.#natsProducer = new NatsProducer(parts.nats.url);
@@ -103,9 +108,11 @@ export class Stage {
 
   static async open(options: StageOptions): Promise<Stage> {
     const folder = await mkdtemp(join(tmpdir(), 'lapse-process-'));
-    const data = options.data ?? join(folder, 'data');
-    await mkdir(data, { recursive: true });
-    const stored = options.nats === undefined ? new EmbeddedTopics(join(data, 'log')) : undefined;
+    const { disk } = options;
+    const data = options.data ?? join(disk?.mountPoint ?? folder, 'data');
+    const seenAt = disk === undefined ? data : join(disk.folder, 'data');
+    await mkdir(seenAt, { recursive: true });
+    const stored = options.nats === undefined ? new EmbeddedTopics(join(seenAt, 'log')) : undefined;
     const sink = await WebhookSink.start();
     const { nats: program, natsOptions } = options;
     const nats = program && (await startNatsServer({ program, ...natsOptions }));
@@ -148,6 +155,7 @@ export class Stage {
       config,
       data,
       port,
+      ...(this.#disk === undefined ? {} : { enter: this.#disk.enter }),
       ...(natsPort === undefined ? {} : { nats: `nats://127.0.0.1:${natsPort}` }),
       ...how,
     });
@@ -162,7 +170,7 @@ export class Stage {
   }
 
   /** Resolves once all windows are closed and all that is owed is settled. @returns what is owed */
-  async settled(process: ServeProcess, timeoutMs = 40_000): Promise<Map<string, Expected>> {
+  async settled(process: ServeProcess, timeoutMs = 120_000): Promise<Map<string, Expected>> {
     const stored = await this.stored();
     let state = '';
     await until(
@@ -190,7 +198,9 @@ export class Stage {
       {
         timeoutMs,
         pollMs: 100,
-        describe: () => `Missing: ${JSON.stringify(missing)}\n${process.output}`,
+        describe: () =>
+          `${missing.length} are missing, among them ${JSON.stringify(missing.slice(0, 5))}\n` +
+          process.output,
       },
     );
     return expected;

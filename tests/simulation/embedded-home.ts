@@ -66,7 +66,7 @@ export class EmbeddedHome implements SimulatedHome {
       clock,
       {
         tables: this.#lmdb.tables(),
-        reserve: { hold: () => undefined, release: () => false },
+        room: { take: () => true },
         sync: () => undefined,
       },
     );

@@ -16,6 +16,8 @@ export interface ServeOptions {
   readonly port: number;
   /** Absent: the embedded log. */
   readonly nats?: string;
+  /** A command that runs the one behind it. @default none */
+  readonly enter?: readonly string[];
 }
 
 /** One line of its log. */
@@ -38,7 +40,7 @@ export class ServeProcess {
   #raw = '';
 
   constructor(options: ServeOptions) {
-    const { config, data, port, nats } = options;
+    const { config, data, port, nats, enter = [] } = options;
     this.url = `http://127.0.0.1:${port}`;
     const args = ['serve', '--config', config, '--data', data, '--port', String(port)];
     if (nats !== undefined) args.push('--nats', nats);
@@ -46,7 +48,8 @@ export class ServeProcess {
     const environment = Object.fromEntries(
       Object.entries(process.env).filter((one) => !isOurs(one)),
     );
-    this.#child = spawn(process.execPath, [LAPSE, ...args], {
+    const [program, ...rest] = [...enter, process.execPath, LAPSE, ...args];
+    this.#child = spawn(program!, rest, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...environment, LAPSE_LOG_LEVEL: 'info' },
     });

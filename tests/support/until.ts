@@ -19,11 +19,14 @@ export async function until<T>(
   const { timeoutMs = 30_000, pollMs = POLL_MS, describe } = options;
   const endsAtMs = performance.now() + timeoutMs;
   for (;;) {
+    const askedAtMs = performance.now();
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
     if (performance.now() > endsAtMs) {
       throw new Error(`${what}: not within ${timeoutMs} ms. ${describe?.() ?? ''}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    // Who is asked long is asked less often: receivers in this thread have their turn between.
+    const waitMs = Math.max(pollMs, 2 * (performance.now() - askedAtMs));
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }

@@ -12,6 +12,7 @@
  */
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Fence, Offset } from '../../../engine/log.ts';
+import type { FileUsage } from './disk-room.ts';
 
 export const LOG_FORMAT_VERSION = 1;
 
@@ -47,8 +48,36 @@ export interface LogTables {
   readonly envelopes: Database<Buffer, Buffer>;
 }
 
+/** Two that say by turns which commit is the last. */
+const META_PAGES = 2;
 /** Address space set aside, not disk space; LMDB grows it by itself should a log ever need more. */
 const MAP_BYTES = 64 * 2 ** 30;
+
+interface TreeStats {
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface RootStats extends TreeStats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  readonly root: TreeStats;
+  readonly free: TreeStats;
+}
+
+/** How the file is used by what was committed last. */
+export function fileUsage({ root, ...tables }: LogTables): FileUsage {
+  root.resetReadTxn();
+  const { pageSize, lastPageNumber, root: names, free } = root.getStats() as RootStats;
+  const trees = Object.values(tables).map((table) => table.getStats() as TreeStats);
+  const pagesUsed = [names, free, ...trees].reduce((sum, tree) => {
+    const { treeBranchPageCount, treeLeafPageCount, overflowPages } = tree;
+    return sum + treeBranchPageCount + treeLeafPageCount + overflowPages;
+  }, META_PAGES);
+  const pages = lastPageNumber + 1;
+  return { endBytes: pages * pageSize, freeBytes: (pages - pagesUsed) * pageSize };
+}
 
 /** Opens the tables in the calling thread; all threads of a process share one memory map. */
 export function openTables(directory: string, durability: Durability): LogTables {

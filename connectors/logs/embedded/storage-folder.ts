@@ -1,20 +1,24 @@
 /** The folder of an embedded log as its one writer uses it. */
 import { closeSync, fsyncSync, openSync } from 'node:fs';
-import { DiskReserve } from './disk-reserve.ts';
-import { type Durability, type LogTables, openTables } from './lmdb-schema.ts';
+import { join } from 'node:path';
+import { DiskRoom } from './disk-room.ts';
+import { type Durability, fileUsage, type LogTables, openTables } from './lmdb-schema.ts';
 
 export interface StorageFolder {
   readonly tables: LogTables;
-  /** Room that makes way when the disk is full. */
-  readonly reserve: Pick<DiskReserve, 'hold' | 'release'>;
+  readonly room: Pick<DiskRoom, 'take'>;
   /** Makes the names of the files durable: LMDB syncs its file, not the folder that names it. */
   sync(): void;
 }
 
+/** LMDB's name for it. */
+const FILE_NAME = 'data.mdb';
+
 export function openStorageFolder(directory: string, durability: Durability): StorageFolder {
+  const tables = openTables(directory, durability);
   return {
-    tables: openTables(directory, durability),
-    reserve: new DiskReserve(directory),
+    tables,
+    room: new DiskRoom(join(directory, FILE_NAME), () => fileUsage(tables)),
     sync() {
       if (durability !== 'disk' || process.platform === 'win32') return;
       const folder = openSync(directory, 'r');

@@ -26,6 +26,7 @@ import {
   ResultStatus,
   type StorageThreadData,
 } from './storage-protocol.ts';
+import { bytesWrittenFor, OPENING_BYTES, TRIM_BYTES } from './written-bytes.ts';
 
 /** A batch and the names of the topics that its client has sent so far. */
 export interface PendingBatch {
@@ -45,6 +46,7 @@ export interface Committed {
 
 /** Envelopes deleted in one transaction of a trim; a longer one would keep appends waiting. */
 const TRIM_STEP = 2_000;
+const NO_ROOM = 'its disk gives no more room';
 
 export class Storage {
   readonly id: string;
@@ -52,12 +54,12 @@ export class Storage {
   readonly #options: StorageThreadData;
   readonly #clock: Clock;
   readonly #key = Buffer.alloc(ENVELOPE_KEY_BYTES);
-  readonly #reserve: StorageFolder['reserve'];
+  readonly #room: StorageFolder['room'];
   #topics = new Map<string, Topic>();
   #topicCount = 0;
   #bytes = 0;
 
-  /** @throws LapseError `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT` */
+  /** @throws LapseError `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`, `ERR_LOG_FULL` */
   constructor(
     options: StorageThreadData,
     clock: Clock,
@@ -65,11 +67,11 @@ export class Storage {
   ) {
     this.#options = options;
     this.#clock = clock;
-    this.#reserve = folder.reserve;
+    this.#room = folder.room;
     this.#tables = folder.tables;
+    if (!this.#room.take(OPENING_BYTES, 0)) throw fullError(NO_ROOM);
     this.id = this.#identify();
     this.#load();
-    this.#reserve.hold();
     folder.sync();
   }
 
@@ -97,6 +99,7 @@ export class Storage {
    *   `ERR_LOG_UNAVAILABLE`: the storage must not be used any more
    */
   commit(batches: readonly PendingBatch[]): Committed {
+    if (!this.#room.take(bytesWrittenFor(batches), TRIM_BYTES)) throw fullError(NO_ROOM);
     const touched = new Set<Topic>();
     const moved = new Map<Topic, Set<number>>();
     const results = this.#transaction(() => {
@@ -115,16 +118,9 @@ export class Storage {
     const topic = this.topic(name);
     const goal = Math.min(upTo, topic.tail);
     if (goal <= topic.trimmedUpTo) return true;
-    try {
-      this.#transaction(() => this.#forget(topic, Math.min(goal, topic.trimmedUpTo + TRIM_STEP)));
-    } catch (error) {
-      const isFull = error instanceof LapseError && error.code === 'ERR_LOG_FULL';
-      if (isFull && this.#reserve.release()) return this.trimSome(name, upTo);
-      throw error;
-    }
-    if (topic.trimmedUpTo < goal) return false;
-    this.#reserve.hold();
-    return true;
+    if (!this.#room.take(TRIM_BYTES, 0)) throw fullError(NO_ROOM);
+    this.#transaction(() => this.#forget(topic, Math.min(goal, topic.trimmedUpTo + TRIM_STEP)));
+    return topic.trimmedUpTo >= goal;
   }
 
   close(): Promise<void> {
@@ -308,6 +304,6 @@ export function fullError(reason: string): LapseError {
 
 function isOutOfSpace(error: unknown): boolean {
   const { code } = error as { code?: unknown };
-  if (code === 'ENOSPC' || code === 28 || code === -30792) return true;
-  return /no space left|map full|MDB_MAP_FULL|disk quota/i.test(messageOf(error));
+  if (code === 'ENOSPC' || code === 'EFBIG' || code === 28 || code === -30792) return true;
+  return /no space left|map full|MDB_MAP_FULL|disk quota|file too large/i.test(messageOf(error));
 }

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { writeRest } from '../../../engine/checkpoint/checkpoint-disk.ts';
+import {
+  type CheckpointDisk,
+  systemDisk,
+  writeRest,
+} from '../../../engine/checkpoint/checkpoint-disk.ts';
 import {
   type Checkpoint,
   readCheckpoint,
@@ -175,6 +179,32 @@ describe('checkpoint store', () => {
     await writeFile(join(folder, '3', '20-1.ckpt.tmp'), 'half');
     expect((await store.load(8)).checkpoint?.offset).toBe(10);
     expect(await files()).toEqual(['10-1.ckpt']);
+  });
+
+  test('leaves no half behind on a disk that is full, and says what it wanted', async () => {
+    const disk: CheckpointDisk = {
+      ...systemDisk,
+      create: async (path) => {
+        const file = await systemDisk.create(path);
+        const full = Object.assign(new Error('ENOSPC: no space left on device'), {
+          code: 'ENOSPC',
+        });
+        return {
+          ...file,
+          write: async (parts) => {
+            await file.write(parts.slice(0, 1));
+            throw full;
+          },
+        };
+      },
+    };
+    const store = new CheckpointStore(folder, 3, disk);
+    await expect(store.save(checkpointOf(busy(10), { offset: 10 }))).rejects.toMatchObject({
+      code: 'ERR_CHECKPOINT_WRITE',
+      retryable: true,
+      message: expect.stringMatching(/^A checkpoint of partition 3 must be written to .*ENOSPC/),
+    });
+    expect(await files()).toEqual([]);
   });
 
   test('refuses checkpoints of another number of partitions, and does not start from the log', async () => {

@@ -1,0 +1,153 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DiskRoom } from '../../../connectors/logs/embedded/disk-room.ts';
+import { fileUsage, STORED } from '../../../connectors/logs/embedded/lmdb-schema.ts';
+import { type PendingBatch, Storage } from '../../../connectors/logs/embedded/storage.ts';
+import {
+  openStorageFolder,
+  type StorageFolder,
+} from '../../../connectors/logs/embedded/storage-folder.ts';
+import { ENTRY, EntryKind } from '../../../connectors/logs/embedded/storage-protocol.ts';
+import { systemClock } from '../../../engine/clock.ts';
+import { Prng } from '../../support/prng.ts';
+import { SmallDisk } from '../../support/small-disk.ts';
+
+let directory: string;
+let disk: SmallDisk | undefined;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'lapse-room-'));
+});
+afterEach(async () => {
+  rmSync(directory, { recursive: true, force: true });
+  await disk?.unmount();
+  disk = undefined;
+});
+
+function open(folder: StorageFolder, place = directory): Storage {
+  const options = {
+    directory: place,
+    partitionCount: 4,
+    durability: 'process',
+    bytesMax: Infinity,
+    ownerToken: 'ours',
+  } as const;
+  return new Storage(options, systemClock, folder);
+}
+
+/** @param sizes of the envelopes, each with the topic it goes to */
+function batchOf(sizes: readonly (readonly [topic: number, bytes: number])[]): PendingBatch {
+  const lengths = sizes.map(([, bytes]) => Math.ceil((STORED.bytes + bytes) / 8) * 8);
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  const entries = new Float64Array(sizes.length * ENTRY.fields);
+  let start = 0;
+  for (const [i, [topic]] of sizes.entries()) {
+    entries.set([topic, start, lengths[i]!, EntryKind.append, 0], i * ENTRY.fields);
+    start += lengths[i]!;
+  }
+  const topics = Array.from({ length: 40 }, (_, n) => `in.${n}`);
+  return { batch: { kind: 'append', newTopics: [], entries, bytes }, topics };
+}
+
+test('room: LMDB never writes more for a commit or a trim than was taken for it', async () => {
+  const prng = new Prng(1);
+  const folder = openStorageFolder(directory, 'process');
+  let taken = 0;
+  const room = {
+    take: (bytes: number) => {
+      taken = bytes;
+      return true;
+    },
+  };
+  const storage = open({ ...folder, room });
+  const share: number[] = [];
+  for (let round = 0; round < 200; round++) {
+    const before = fileUsage(folder.tables);
+    if (prng.chance(0.2)) storage.trimSome(`in.${prng.below(40)}`, prng.below(4_000));
+    else {
+      const count = 1 + prng.below(prng.pick([3, 40, 2_000]));
+      const sizeMax = prng.pick([50, 1_900, 2_100, 40_000]);
+      const topicsMax = prng.pick([1, 40]);
+      const sizes = Array.from(
+        { length: Math.min(count, Math.ceil(4_000_000 / sizeMax)) },
+        () => [prng.below(topicsMax), prng.below(sizeMax)] as const,
+      );
+      storage.commit([batchOf(sizes)]);
+    }
+    const after = fileUsage(folder.tables);
+    // Pages taken from the free ones and pages added at the end: all that was written.
+    share.push((after.endBytes - before.endBytes) / taken);
+  }
+  expect(Math.max(...share)).toBeLessThanOrEqual(1);
+  expect(Math.max(...share)).toBeGreaterThan(0.5);
+  await storage.close();
+});
+
+test('room: what the file holds is found again, free pages and all', async () => {
+  const folder = openStorageFolder(directory, 'process');
+  const storage = open(folder);
+  const sizes = Array.from({ length: 500 }, () => [0, 10_000] as const);
+  storage.commit([batchOf(sizes)]);
+  const full = fileUsage(folder.tables);
+  expect(full.endBytes).toBeGreaterThan(500 * 10_000);
+  while (!storage.trimSome('in.0', 400));
+  const trimmed = fileUsage(folder.tables);
+  expect(trimmed.freeBytes - full.freeBytes).toBeGreaterThan(400 * 10_000);
+  await storage.close();
+});
+
+const DISK_BYTES = 48 * 2 ** 20;
+const probe = await SmallDisk.mount(2 ** 20);
+await probe?.unmount();
+
+describe.runIf(probe !== undefined)('on a disk that is full', () => {
+  test('appends are refused before LMDB hears of it, and trimming makes room', async () => {
+    disk = (await SmallDisk.mount(DISK_BYTES))!;
+    const folder = openStorageFolder(disk.folder, 'process');
+    const storage = open(folder, disk.folder);
+    const batch = batchOf(Array.from({ length: 50 }, () => [0, 20_000] as const));
+    const fill = () => {
+      let commits = 0;
+      try {
+        for (;;) {
+          storage.commit([batch]);
+          commits++;
+        }
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ERR_LOG_FULL', retryable: true });
+        return commits;
+      }
+    };
+    const stored = fill() * 50;
+    expect(stored * 20_000).toBeGreaterThan(DISK_BYTES * 0.7);
+    expect(disk.freeBytes).toBe(0);
+    // The disk gives nothing more, yet half of the log is room again.
+    const half = Math.floor(stored / 2);
+    while (!storage.trimSome('in.0', half));
+    expect(fill() * 50).toBeGreaterThan(half * 0.5);
+    for (let round = 1; round <= 20; round++) {
+      const { tail } = storage.topic('in.0');
+      while (!storage.trimSome('in.0', tail - 100));
+      expect(fill()).toBeGreaterThan(0);
+    }
+    await storage.close();
+  });
+
+  test('a file that others have filled the disk around goes on when they leave', async () => {
+    disk = (await SmallDisk.mount(DISK_BYTES))!;
+    const path = join(disk.folder, 'file');
+    writeFileSync(path, '');
+    const quarter = DISK_BYTES / 4;
+    let endBytes = 0;
+    const room = new DiskRoom(path, () => ({ endBytes, freeBytes: 0 }));
+    expect(room.take(quarter, 0)).toBe(true);
+    endBytes = quarter;
+    disk.fill();
+    expect(room.take(quarter, 0)).toBe(false);
+    disk.free();
+    expect(room.take(quarter, 0)).toBe(true);
+    endBytes = 2 * quarter;
+    expect(room.take(quarter, 2 * quarter)).toBe(false);
+  });
+});
