@@ -4,6 +4,7 @@
  */
 import { EnvelopeReader } from '../../engine/envelope-reader.ts';
 import { type Leave, RecordFlag, RecordKind } from '../../engine/records.ts';
+import type { UserId } from '../../engine/state/alias-table.ts';
 import { decodePart } from '../../operators/identity/parts.ts';
 import type { StoredTopics } from './stored-topics.ts';
 
@@ -132,6 +133,17 @@ function nameOf({ user, isAnonymous }: Pick<InputEvent, 'user' | 'isAnonymous'>)
   return `${isAnonymous} ${user}`;
 }
 
+function concerns(record: LaneRecord, user: UserId): boolean {
+  if ('token' in record) return false;
+  if (!('leave' in record)) {
+    return record.user === user.id && record.isAnonymous === user.isAnonymous;
+  }
+  const { from, to } = record.leave;
+  return [from, to].some(
+    ({ id, isAnonymous }) => id === user.id && isAnonymous === user.isAnonymous,
+  );
+}
+
 /** @throws Error when something has arrived that has not left */
 function inOrder(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | InputLeave)[] {
   const records: (InputEvent | InputLeave)[] = [];
@@ -146,24 +158,31 @@ function inOrder(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | Input
       }
     });
   });
-  const waits = (record: LaneRecord, lane: number) => {
+  const waits = (record: LaneRecord, lane: number, isForUser: boolean) => {
     if ('token' in record) return !left.has(record.token);
     if (!('leave' in record)) return false;
-    const arrival = arrivals.get(record.leave.token);
-    return arrival !== undefined && arrival.lane !== lane && next[arrival.lane]! < arrival.at;
+    const { to, token } = record.leave;
+    const arrival = arrivals.get(token);
+    if (arrival === undefined || arrival.lane === lane) return false;
+    const from = next[arrival.lane]!;
+    if (!isForUser) return from < arrival.at;
+    return lanes[arrival.lane]!.slice(from, arrival.at).some((other) => concerns(other, to));
   };
-  for (;;) {
+  const earliest = (isForUser: boolean): number => {
     let first = -1;
-    let isOver = true;
     lanes.forEach((lane, at) => {
       const head = lane[next[at]!];
-      if (head === undefined) return;
-      isOver = false;
-      if (waits(head, at)) return;
+      if (head === undefined || waits(head, at, isForUser)) return;
       const best = lanes[first]?.[next[first]!];
       if (best === undefined || head.receivedAtMs < best.receivedAtMs) first = at;
     });
-    if (isOver) return records;
+    return first;
+  };
+  for (;;) {
+    if (lanes.every((lane, at) => next[at] === lane.length)) return records;
+    let first = earliest(false);
+    // The leaves of two owners who both take events may wait for each other, those of one never.
+    if (first < 0) first = earliest(true);
     if (first < 0) throw new Error('what has moved must have left before, it has not');
     const record = lanes[first]![next[first]!++]!;
     if ('token' in record) continue;
