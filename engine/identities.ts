@@ -106,16 +106,21 @@ export interface Relay {
   readonly isChain: boolean;
 }
 
-/**
- * What a gate waits for: the end of a move, standing where that user is. On its way through a
- * chain of ids it may stand elsewhere before, even in the same partition.
- */
-export function arrivalOf(token: string, { id, isAnonymous }: UserId): string {
-  return `${token} ${isAnonymous ? 'anonymous' : 'known'} ${id}`;
+/** Names a user among those who are waited for. */
+export function nameOf({ id, isAnonymous }: UserId): string {
+  return `${isAnonymous ? 'anonymous' : 'known'} ${id}`;
 }
 
-export function leaveOf(join: Join, token: string): Leave {
-  return { token, from: join.from, to: join.to, joinedAtMs: join.joinedAtMs };
+/**
+ * What is waited for: the end of a move, standing where that user is. On its way through a
+ * chain of ids it may stand elsewhere before, even in the same partition.
+ */
+export function arrivalOf(token: string, user: UserId): string {
+  return `${token} ${nameOf(user)}`;
+}
+
+export function leaveOf({ from, to, joinedAtMs }: Join, token: string, arrivesAtMs: number): Leave {
+  return { token, from, to, joinedAtMs, arrivesAtMs };
 }
 
 function isSame(a: UserId, b: UserId): boolean {

@@ -16,18 +16,26 @@ interface Leaving {
   readonly receivedAtMs: number;
 }
 
-/** Where a lane waits until a user's state has come from another partition. */
-interface Gate {
-  /** What it waits for. */
-  readonly gate: string;
-  isOpen: boolean;
-  onReached: (() => void) | undefined;
+/** Something that was received at `atMs` and is not added yet: the lane's time does not pass it. */
+export interface Hold {
+  readonly atMs: number;
+}
+
+interface OldestWaiter {
+  readonly hold: Hold;
+  readonly callback: () => void;
+}
+
+/** Called when so many envelopes have been stored, or refused. */
+interface Mark {
+  readonly envelopes: number;
+  readonly callback: () => void;
 }
 
 /** Times are kept as 32 bits behind the envelope's first: 49 days, which an old backlog exceeds. */
 const ENVELOPE_SPAN_MS_MAX = 2 ** 32 - 1;
 
-/** What is on its way into one partition, in order: full envelopes, gates, the one being gathered. */
+/** What is on its way into one partition, in order: full envelopes, then the one being gathered. */
 export class IntakeLane {
   readonly topic: string;
   readonly writer = new EnvelopeWriter();
@@ -39,11 +47,20 @@ export class IntakeLane {
   /** When the horizon will next be asked for it; Infinity when it will not. */
   tickWaitsMs = Infinity;
   lastReceivedAtMs = 0;
+  /** The lane's time is not past this: what is held was received then. Infinity without any. */
+  limitMs = Infinity;
+  /** Oldest first; their times do not go back. */
+  readonly #holds = new Set<Hold>();
+  #newestHoldMs = 0;
+  readonly #oldestWaiters = new Set<OldestWaiter>();
   /** Of the envelope that is being gathered. */
   #firstReceivedAtMs = 0;
   #acknowledgements: Acknowledgement[] = [];
   #leaves: Leaving[] = [];
-  readonly #waiting: (Sealed | Gate)[] = [];
+  readonly #waiting: Sealed[] = [];
+  #sealedCount = 0;
+  #settledCount = 0;
+  readonly #marks: Mark[] = [];
   readonly #onSealed: (bytesMore: number) => void;
 
   /** @param onSealed told by how much an envelope has grown when it was finished */
@@ -52,15 +69,8 @@ export class IntakeLane {
     this.#onSealed = onSealed;
   }
 
-  /** True when there is something to append now; what stands behind a closed gate waits. */
   get hasNext(): boolean {
-    this.#passOpenGates();
-    const first = this.#waiting[0];
-    return first === undefined ? this.writer.count > 0 : !('gate' in first);
-  }
-
-  get isEmpty(): boolean {
-    return this.#waiting.length === 0 && this.writer.count === 0;
+    return this.#waiting.length > 0 || this.writer.count > 0;
   }
 
   /** Bytes of the envelope being gathered. An empty writer counts nothing. */
@@ -70,7 +80,8 @@ export class IntakeLane {
 
   /** The time of the next record, which is not below that of the one before. Unix ms. */
   timeOf(receivedAtMs: number): number {
-    if (receivedAtMs > this.lastReceivedAtMs) this.lastReceivedAtMs = receivedAtMs;
+    const wantedMs = Math.min(receivedAtMs, this.limitMs);
+    if (wantedMs > this.lastReceivedAtMs) this.lastReceivedAtMs = wantedMs;
     const atMs = this.lastReceivedAtMs;
     if (this.writer.count === 0) this.#firstReceivedAtMs = atMs;
     else if (atMs - this.#firstReceivedAtMs > ENVELOPE_SPAN_MS_MAX) {
@@ -78,6 +89,48 @@ export class IntakeLane {
       this.#firstReceivedAtMs = atMs;
     }
     return atMs;
+  }
+
+  /** The time of a hold made now. Unix ms. */
+  holdTimeOf(receivedAtMs: number): number {
+    const newestMs = this.#holds.size === 0 ? 0 : this.#newestHoldMs;
+    return Math.max(receivedAtMs, this.lastReceivedAtMs, newestMs);
+  }
+
+  /**
+   * Keeps the lane's time from passing what is added later: others go on at that time.
+   * @param atMs not below `holdTimeOf` now
+   */
+  hold(atMs: number): Hold {
+    const hold = { atMs };
+    this.#newestHoldMs = atMs;
+    this.#holds.add(hold);
+    this.#limit();
+    return hold;
+  }
+
+  release(hold: Hold): void {
+    this.#holds.delete(hold);
+    this.#limit();
+    for (const waiter of [...this.#oldestWaiters]) this.#tellOldest(waiter);
+  }
+
+  /** Calls back when all that was held before has been added. */
+  whenOldest(hold: Hold, callback: () => void): void {
+    const waiter = { hold, callback };
+    this.#oldestWaiters.add(waiter);
+    this.#tellOldest(waiter);
+  }
+
+  #tellOldest(waiter: OldestWaiter): void {
+    const [oldest] = this.#holds;
+    if (oldest !== waiter.hold || !this.#oldestWaiters.delete(waiter)) return;
+    waiter.callback();
+  }
+
+  #limit(): void {
+    const [oldest] = this.#holds;
+    this.limitMs = oldest?.atMs ?? Infinity;
   }
 
   /** Has the last record's acknowledgement wait for its envelope, once an envelope. */
@@ -94,48 +147,33 @@ export class IntakeLane {
   }
 
   /**
-   * Adds the leaves of an envelope that may not have been stored once more, before all that waits:
-   * behind a gate they might wait for themselves. Every time after theirs is later.
+   * Adds the leaves of an envelope that may not have been stored once more. Nothing of the users
+   * has been added since, as what comes for them waits for their arrival.
    */
   leaveAgain({ leaves }: Sealed): void {
-    if (leaves.length === 0) return;
-    const writer = new EnvelopeWriter();
-    for (const { leave, receivedAtMs } of leaves) {
-      writer.addJson(RecordKind.leave, leave, receivedAtMs);
+    for (const { leave, receivedAtMs } of leaves) this.leave(leave, this.timeOf(receivedAtMs));
+  }
+
+  /** Calls back when everything added so far is stored, or its senders are told that it was not. */
+  whenSettled(callback: () => void): void {
+    const envelopes = this.#sealedCount + (this.writer.count > 0 ? 1 : 0);
+    if (envelopes === this.#settledCount) callback();
+    else this.#marks.push({ envelopes, callback });
+  }
+
+  /** One envelope has been stored or refused. */
+  settled(): void {
+    this.#settledCount++;
+    while (this.#marks.length > 0 && this.#marks[0]!.envelopes <= this.#settledCount) {
+      this.#marks.shift()!.callback();
     }
-    const bytes = writer.finish();
-    this.#onSealed(bytes.length);
-    this.#waiting.unshift({ bytes, recordCount: leaves.length, acknowledgements: [], leaves });
-  }
-
-  /**
-   * Holds back what comes from now on until `open` is called with the same text.
-   * @param onReached called once all that came before is stored
-   */
-  close(gate: string, onReached?: () => void): void {
-    if (this.writer.count > 0) this.seal();
-    this.#waiting.push({ gate, isOpen: false, onReached });
-  }
-
-  open(gate: string): void {
-    const found = this.#waiting.find((entry) => 'gate' in entry && entry.gate === gate);
-    if (found !== undefined) (found as Gate).isOpen = true;
-  }
-
-  /** Tells whoever waits for it when nothing is left before the first closed gate. */
-  tellReached(): void {
-    this.#passOpenGates();
-    const first = this.#waiting[0];
-    if (this.isAppending || first === undefined || !('gate' in first)) return;
-    const tell = first.onReached;
-    first.onReached = undefined;
-    tell?.();
   }
 
   seal(): void {
     const { byteLength, count } = this.writer;
     const bytes = this.writer.finish();
     this.#onSealed(bytes.length - byteLength);
+    this.#sealedCount++;
     this.#waiting.push({
       bytes,
       recordCount: count,
@@ -148,25 +186,7 @@ export class IntakeLane {
 
   /** The next envelope; only while `hasNext`. */
   take(): Sealed {
-    this.#passOpenGates();
     if (this.#waiting.length === 0) this.seal();
-    return this.#waiting.shift() as Sealed;
-  }
-
-  /** Takes out what waits behind a closed gate, for which nothing will open it. */
-  abandon(): Sealed[] {
-    this.#passOpenGates();
-    const closed = this.#waiting.findIndex((entry) => 'gate' in entry && !entry.isOpen);
-    if (closed < 0) return [];
-    if (this.writer.count > 0) this.seal();
-    return this.#waiting.splice(closed).filter((entry): entry is Sealed => !('gate' in entry));
-  }
-
-  #passOpenGates(): void {
-    for (;;) {
-      const first = this.#waiting[0];
-      if (first === undefined || !('gate' in first) || !first.isOpen) return;
-      this.#waiting.shift();
-    }
+    return this.#waiting.shift()!;
   }
 }

@@ -36,8 +36,16 @@ export class IntakeTicks {
     });
   }
 
+  /** The lane holds less than before. */
+  released(lane: IntakeLane): void {
+    const { tickAskedMs, tickWaitsMs } = lane;
+    if (tickAskedMs !== undefined && tickWaitsMs === Infinity) this.#wait(lane, tickAskedMs);
+  }
+
   #tick(lane: IntakeLane, atMs: number): void {
     const lastAtMs = lane.lastReceivedAtMs;
+    // What is held was received before the tick or at its very instant, and belongs before it.
+    if (Math.max(atMs, lastAtMs) >= lane.limitMs) return;
     if (lastAtMs > atMs && lastAtMs >= this.#horizon.atMs) {
       // More of that very instant may come, and belongs before a tick that is raised to it. Under
       // load it may be put off again and again, and records bring time.

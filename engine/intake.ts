@@ -3,13 +3,14 @@ import type { Clock } from './clock.ts';
 import { type ErrorDetails, externalError, LapseError, messageOf } from './errors.ts';
 import { partitionOf } from './hash.ts';
 import { Horizon } from './horizon.ts';
-import { arrivalOf, Identities, type Join, leaveOf, type Relay } from './identities.ts';
-import { IntakeLane, type Sealed } from './intake-lane.ts';
+import { arrivalOf, Identities, type Join, leaveOf, nameOf, type Relay } from './identities.ts';
+import { type Hold, IntakeLane, type Sealed } from './intake-lane.ts';
 import { IntakeTicks } from './intake-ticks.ts';
 import type { Log } from './log.ts';
 import { type IncomingEvent, type Leave, RecordKind } from './records.ts';
 import { Ring } from './ring.ts';
 import { Unread } from './unread.ts';
+import { UserQueues } from './user-queues.ts';
 
 export { Acknowledgement } from './acknowledgement.ts';
 
@@ -61,6 +62,12 @@ export class Intake {
   #idleWaiters: (() => void)[] = [];
   #failure: LapseError | undefined;
   readonly #ticks: IntakeTicks;
+  /** Users who are on their way from one partition to another, and what came for them since. */
+  readonly #users = new UserQueues();
+  /** Received and not added to a lane yet. */
+  readonly #held = new Set<Held>();
+  /** By arrival: what goes on when it stands in the log. */
+  readonly #moves = new Map<string, () => void>();
   /** Tells the tokens of this run from those that a replay of an earlier one brings again. */
   readonly #tokenPrefix: string;
   #tokens = 0;
@@ -141,14 +148,16 @@ export class Intake {
     }
     const relay = this.identities.settle(event, receivedAtMs);
     if (relay !== undefined) this.#relay(relay, event, receivedAtMs, acknowledgement);
-    else this.#addEvent(this.#laneOf(event.userId), event, receivedAtMs, acknowledgement);
+    else if (this.#users.isIdle || !this.#users.isBusy(nameOfUser(event))) {
+      this.#addEvent(this.#laneOf(event.userId), event, receivedAtMs, acknowledgement);
+    } else this.#addInTurn(event, receivedAtMs, acknowledgement);
   }
 
-  /** Everything of a move stands in the log of `partition`. @param arrival see `arrivalOf` */
-  moved(partition: number, arrival: string): void {
-    const lane = this.#lanes[partition]!;
-    lane.open(arrival);
-    this.#queue(lane);
+  /** Everything of a move stands in the log of its partition. @param arrival see `arrivalOf` */
+  moved(arrival: string): void {
+    const goOn = this.#moves.get(arrival);
+    this.#moves.delete(arrival);
+    goOn?.();
   }
 
   /**
@@ -198,16 +207,12 @@ export class Intake {
   }
 
   /**
-   * Fails what waits behind gates, after `fail`: partitions that have stopped open none, and whoever
-   * sent it would wait for ever.
+   * Fails what waits for users on their way, after `fail`: partitions that have stopped bring none
+   * of them there, and whoever sent it would wait for ever.
    */
   abandon(): void {
-    for (const lane of this.#lanes) {
-      for (const { bytes, acknowledgements } of lane.abandon()) {
-        this.#bytesInFlight -= bytes.length;
-        for (const acknowledgement of acknowledgements) acknowledgement.settle(this.#failure);
-      }
-    }
+    this.#users.clear();
+    for (const held of this.#held) this.#giveBack(held, this.#failure);
     this.#tellIdle();
   }
 
@@ -217,14 +222,22 @@ export class Intake {
 
   /** Has a user's state go over to the id that stays. */
   #move(join: Join, receivedAtMs: number, acknowledgement: Acknowledgement): void {
-    this.#handOver(join, receivedAtMs, (source, token, atMs) =>
-      this.#leave(source, leaveOf(join, token), atMs, acknowledgement),
-    );
+    const { source, target, token } = this.#wayOf(join);
+    const held = this.#hold([source, target], receivedAtMs, acknowledgement, LEAVE_BYTES);
+    this.#handOver(join, token, held, (goOn) => {
+      target.whenSettled(() => {
+        if (!this.#held.has(held)) return;
+        const leave = leaveOf(join, token, target.limitMs);
+        this.#leave(source, leave, receivedAtMs, acknowledgement);
+        goOn();
+      });
+    });
   }
 
   /**
    * The event goes to its own id's partition, which sends it on unless it has seen it; the leave
-   * behind it says that it has been sent.
+   * behind it says that it has been sent. It brings that partition's time along, so all that is
+   * held for the survivor's has to be added before.
    */
   #relay(
     { join, isChain }: Relay,
@@ -232,39 +245,92 @@ export class Intake {
     receivedAtMs: number,
     acknowledgement: Acknowledgement,
   ): void {
-    this.#handOver(join, receivedAtMs, (source, token, atMs) => {
-      // The partition knows the next id of the chain only: it shall send straight to the last.
-      if (isChain) this.#leave(source, leaveOf(join, `${token} chain`), atMs, undefined);
-      this.#addEvent(source, event, atMs, acknowledgement);
-      this.#leave(source, leaveOf(join, token), atMs, undefined);
+    const { source, target, token } = this.#wayOf(join);
+    const copy = { ...event };
+    const bytes = bytesOf(copy);
+    const held = this.#hold([source, target], receivedAtMs, acknowledgement, bytes);
+    this.#handOver(join, token, held, (goOn) => {
+      target.whenOldest(held.holds.at(-1)!.hold, () => {
+        target.whenSettled(() => {
+          if (!this.#held.has(held)) return;
+          const leaves = (name: string) =>
+            this.#leave(source, leaveOf(join, name, target.limitMs), receivedAtMs, undefined);
+          // The partition knows the next id of the chain only: it shall send straight to the last.
+          if (isChain) leaves(`${token} chain`);
+          this.#addEvent(source, copy, receivedAtMs, acknowledgement);
+          leaves(token);
+          goOn();
+        });
+      });
     });
   }
 
-  /**
-   * Adds to the lane of an id what goes over to its survivor's partition, and holds back what comes
-   * later for that one until it is there. It is added when all that was received before for the
-   * survivor is stored: what moves brings its time along, and would overtake it. So all that was
-   * received before the join is judged before it, all that is received after it behind it. No two
-   * lanes wait for each other, as each waits only for what was received earlier.
-   */
-  #handOver(
-    { from, to }: Join,
-    receivedAtMs: number,
-    add: (source: IntakeLane, token: string, atMs: number) => void,
-  ): void {
+  #wayOf({ from, to }: Join): { source: IntakeLane; target: IntakeLane; token: string } {
     const token = `${this.#tokenPrefix}-${++this.#tokens}`;
-    const source = this.#laneOf(from.id);
-    const target = this.#laneOf(to.id);
-    const atMs = Math.max(source.timeOf(receivedAtMs), target.timeOf(receivedAtMs));
-    target.timeOf(atMs);
-    if (source !== target) source.close(token);
-    add(source, token, atMs);
-    target.close(arrivalOf(token, to), () => {
-      if (source === target) return;
-      source.open(token);
-      this.#queue(source);
+    return { source: this.#laneOf(from.id), target: this.#laneOf(to.id), token };
+  }
+
+  /**
+   * Adds to the lane of an id what goes over to its survivor's partition, and lets nothing pass
+   * that comes later for either until it is there. Before it is added, all that was received
+   * earlier for the survivor's partition is stored, and meanwhile neither lane's time passes the
+   * join. So all that was received before the join is judged before it, all that is received after
+   * it behind it, and nobody else waits. What waits does so for something received earlier, never
+   * later: no two wait for each other.
+   *
+   * @param add adds it, now or later, and calls back when it has
+   */
+  #handOver({ from, to }: Join, token: string, held: Held, add: (goOn: () => void) => void): void {
+    this.#users.run([nameOf(from), nameOf(to)], (done) => {
+      this.#moves.set(arrivalOf(token, to), () => {
+        this.#release(held);
+        done();
+      });
+      add(() => this.#giveBack(held, undefined));
     });
-    this.#queue(target);
+  }
+
+  /** Adds the event after all that came before for its user. */
+  #addInTurn(event: IncomingEvent, receivedAtMs: number, acknowledgement: Acknowledgement): void {
+    const lane = this.#laneOf(event.userId);
+    const copy = { ...event };
+    const held = this.#hold([lane], receivedAtMs, acknowledgement, bytesOf(copy));
+    this.#users.run([nameOfUser(copy)], (done) => {
+      this.#addEvent(lane, copy, receivedAtMs, acknowledgement);
+      this.#giveBack(held, undefined);
+      this.#release(held);
+      done();
+    });
+  }
+
+  /** Keeps the lanes' time from passing what is added later; its sender waits for it. */
+  #hold(
+    lanes: readonly IntakeLane[],
+    receivedAtMs: number,
+    acknowledgement: Acknowledgement,
+    bytes: number,
+  ): Held {
+    const atMs = Math.max(...lanes.map((lane) => lane.holdTimeOf(receivedAtMs)));
+    const holds = [...new Set(lanes)].map((lane) => ({ lane, hold: lane.hold(atMs) }));
+    const held = { holds, acknowledgement, bytes };
+    this.#held.add(held);
+    this.#bytesInFlight += bytes;
+    acknowledgement.hold();
+    return held;
+  }
+
+  /** It has been added, or has failed. */
+  #giveBack(held: Held, failure: LapseError | undefined): void {
+    if (!this.#held.delete(held)) return;
+    this.#bytesInFlight -= held.bytes;
+    held.acknowledgement.settle(failure);
+  }
+
+  #release({ holds }: Held): void {
+    for (const { lane, hold } of holds) {
+      lane.release(hold);
+      this.#ticks.released(lane);
+    }
   }
 
   #addEvent(
@@ -304,11 +370,7 @@ export class Intake {
 
   /** Puts the lane in line for an append, if it has something for it. */
   #enqueue(lane: IntakeLane): boolean {
-    if (lane.isQueued || lane.isAppending) return false;
-    if (!lane.hasNext) {
-      lane.tellReached();
-      return false;
-    }
+    if (lane.isQueued || lane.isAppending || !lane.hasNext) return false;
     lane.isQueued = true;
     this.#ready.push(lane);
     return true;
@@ -353,10 +415,9 @@ export class Intake {
       this.#unread.appended(sealed.recordCount, this.#clock.now());
     } else {
       this.appendsFailed++;
-      // A gate waits for what leaves by it, and the ids are joined already: said twice, a leave
-      // moves nothing more.
-      lane.leaveAgain(sealed);
+      if (sealed.leaves.length > 0) this.#leaveAgain(lane, sealed);
     }
+    lane.settled();
     this.#enqueue(lane);
     const failure = error === undefined ? undefined : unavailable(error);
     for (const acknowledgement of sealed.acknowledgements) acknowledgement.settle(failure);
@@ -365,9 +426,47 @@ export class Intake {
     this.#pump();
   }
 
+  /**
+   * Somebody waits for what leaves by it, and the ids are joined already. Said twice, a leave moves
+   * nothing more. After a pause: a log that is full refuses at once.
+   */
+  #leaveAgain(lane: IntakeLane, sealed: Sealed): void {
+    const bytes = LEAVE_BYTES * sealed.leaves.length;
+    this.#bytesInFlight += bytes;
+    this.#clock.at(this.#clock.now() + LEAVE_AGAIN_MS, () => {
+      this.#bytesInFlight -= bytes;
+      const before = lane.gatheredBytes;
+      lane.leaveAgain(sealed);
+      this.#added(lane, before, undefined);
+    });
+  }
+
   #tellIdle(): void {
     if (this.#bytesInFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
+}
+
+/** Something received that waits for its users' turn, or for a lane. */
+interface Held {
+  /** Of each lane once, the last one's is where it goes. */
+  readonly holds: readonly { readonly lane: IntakeLane; readonly hold: Hold }[];
+  readonly acknowledgement: Acknowledgement;
+  readonly bytes: number;
+}
+
+/** About what a leave takes. */
+const LEAVE_BYTES = 512;
+const LEAVE_AGAIN_MS = 50;
+/** Of an event beside its properties. */
+const EVENT_BYTES = 256;
+
+function nameOfUser({ userId, isAnonymous }: IncomingEvent): string {
+  return nameOf({ id: userId, isAnonymous });
+}
+
+/** About what it takes while it waits. */
+function bytesOf(event: IncomingEvent): number {
+  return EVENT_BYTES + JSON.stringify(event.properties).length;
 }
 
 function unavailable(error: unknown): LapseError {

@@ -67,6 +67,8 @@ export interface Leave {
   readonly to: UserId;
   /** Time of receipt of what joined them, Unix ms. */
   readonly joinedAtMs: number;
+  /** The time that what moves brings to where it goes, which is not ahead of it. Unix ms. */
+  readonly arrivesAtMs: number;
 }
 
 /**

@@ -171,10 +171,10 @@ class CampaignPipeline implements Pipeline {
     return deliveryBytes(output as Delivery);
   }
 
-  onLeave(leave: Leave, atMs: number): void {
+  onLeave(leave: Leave): void {
     this.#leaving.leave(
       leave,
-      (part) => this.#move(movedPart(part, atMs), leave.to),
+      (part) => this.#move(movedPart(part, leave.arrivesAtMs), leave.to),
       (node, windows) => this.#closed(node, windows),
     );
   }

@@ -176,8 +176,8 @@ async function startParts(
     onAliases: (aliases: readonly Alias[]) => {
       for (const alias of aliases) intake.identities.learn(alias);
     },
-    onMoved: (partition: number, arrivals: readonly string[]) => {
-      for (const arrival of arrivals) intake.moved(partition, arrival);
+    onMoved: (arrivals: readonly string[]) => {
+      for (const arrival of arrivals) intake.moved(arrival);
     },
     onWarning: options.onWarning,
     onFailure: options.onFailure,

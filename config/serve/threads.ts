@@ -19,7 +19,7 @@ import type { SenderThreadData } from './sender-thread.ts';
 export interface ThreadListener {
   onAliases(aliases: readonly Alias[]): void;
   /** See `Intake.moved`. */
-  onMoved(partition: number, arrivals: readonly string[]): void;
+  onMoved(arrivals: readonly string[]): void;
   onTicks(ticks: readonly TickRequest[]): void;
   onWarning(where: string, error: LapseError): void;
   /** The thread cannot go on, and so the process must not. */
@@ -153,7 +153,7 @@ export class PartitionThreads {
       return new Thread<FromPartitionWorker>(options, listener, (message) => {
         if (message.kind === 'ticks') listener.onTicks(message.ticks);
         else if (message.kind === 'aliases') listener.onAliases(message.aliases);
-        else if (message.kind === 'moved') listener.onMoved(message.partition, message.arrivals);
+        else if (message.kind === 'moved') listener.onMoved(message.arrivals);
         else if (message.kind === 'stats') {
           this.stats[index] = message.stats;
           onProcessed(this.stats.reduce((sum, one) => sum + (one?.recordsProcessed ?? 0), 0));

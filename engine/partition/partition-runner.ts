@@ -25,8 +25,8 @@ export interface PartitionRunnerOptions {
   readonly onReadable: () => void;
   /** The partition has stopped for good. */
   readonly onFailure: (partition: number, error: unknown) => void;
-  /** These arrivals (see `arrivalOf`) stand in the log of `partition`. */
-  readonly onMoved?: (partition: number, arrivals: readonly string[]) => void;
+  /** These arrivals (see `arrivalOf`) stand in the log of their partition. */
+  readonly onMoved?: (arrivals: readonly string[]) => void;
   /** Something to be told that does not stop anything. */
   readonly onWarning: (partition: number, error: LapseError) => void;
 }
@@ -106,7 +106,7 @@ export class PartitionRunner {
       onStored: (topic, outputs) => {
         if (!topic.startsWith(INPUT)) return;
         const arrivals = core.pipeline.arrivalsIn(outputs);
-        if (arrivals.length > 0) options.onMoved?.(Number(topic.slice(INPUT.length)), arrivals);
+        if (arrivals.length > 0) options.onMoved?.(arrivals);
       },
       onRoom: options.onReadable,
       onFailure: (error) => {

@@ -127,7 +127,7 @@ export class Partition {
     else if (kind === RecordKind.control) {
       this.pipeline.onControl(envelope.jsonOf(i), this.state.timeMs);
     } else if (kind === RecordKind.leave) {
-      this.pipeline.onLeave(envelope.jsonOf(i) as Leave, this.state.timeMs);
+      this.pipeline.onLeave(envelope.jsonOf(i) as Leave);
     } else if (kind === RecordKind.moved) {
       this.pipeline.onMoved(envelope.plainBodyOf(i), this.state.timeMs);
     } else if (kind === RecordKind.claim) {

@@ -21,7 +21,7 @@ export interface Pipeline extends WindowDeadlines {
   /** About how many bytes an output takes, encoded or in memory. */
   outputBytes(topic: string, output: unknown): number;
   /** A user's id has become another's. */
-  onLeave(leave: Leave, atMs: number): void;
+  onLeave(leave: Leave): void;
   /** Which moves these outputs bring to their end, see `arrivalOf`. */
   arrivalsIn(outputs: readonly unknown[]): readonly string[];
   /** A part of what is known of a user, from another partition. */

@@ -99,7 +99,7 @@ class PartitionWorker {
       outputRoom: this.#outputRoom,
       onReadable: () => this.#loop.readable(partition),
       onFailure: (_partition, error) => this.#fail(error),
-      onMoved: (target, arrivals) => this.#post({ kind: 'moved', partition: target, arrivals }),
+      onMoved: (arrivals) => this.#post({ kind: 'moved', arrivals }),
       onWarning: (_partition, error) => this.#warn(partition, error),
     });
     this.#loop.add(runner, partitions.indexOf(partition) / partitions.length);

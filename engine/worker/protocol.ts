@@ -16,7 +16,7 @@ export type FromPartitionWorker =
   | { readonly kind: 'ready'; readonly replayedRecords: number }
   /** What the partitions remember of joined users; before `ready`, in portions. */
   | { readonly kind: 'aliases'; readonly aliases: readonly Alias[] }
-  | { readonly kind: 'moved'; readonly partition: number; readonly arrivals: readonly string[] }
+  | { readonly kind: 'moved'; readonly arrivals: readonly string[] }
   | { readonly kind: 'ticks'; readonly ticks: readonly TickRequest[] }
   | { readonly kind: 'stats'; readonly stats: PartitionStats }
   | { readonly kind: 'warning'; readonly partition: number; readonly error: ThreadError }

@@ -56,7 +56,7 @@ export interface MoveEnd {
 
 export type MovedPart = MovedWindow | MovedProfile | MovedCancel | MoveEnd;
 
-/** An output for `in.<partition>`, with the partition time at which it left. */
+/** An output for `in.<partition>`, with the time that it brings there. */
 export type MoveOutput =
   | {
       readonly kind: 'part';
@@ -157,9 +157,11 @@ export function moveBytes(output: MoveOutput): number {
 /** One envelope for `in.<partition>`. */
 export function encodeMoves(outputs: readonly MoveOutput[]): Uint8Array {
   const writer = new EnvelopeWriter();
+  let timeMs = 0;
   for (const output of outputs) {
-    if (output.kind === 'event') writer.addEvent(output.event, output.atMs, output.eventId);
-    else writer.addPlain(RecordKind.moved, output.body, output.atMs);
+    timeMs = Math.max(timeMs, output.atMs);
+    if (output.kind === 'event') writer.addEvent(output.event, timeMs, output.eventId);
+    else writer.addPlain(RecordKind.moved, output.body, timeMs);
   }
   return writer.finish();
 }

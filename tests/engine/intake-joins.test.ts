@@ -76,7 +76,8 @@ function stage(beforeStore?: (topic: string) => void | Promise<void>) {
     partitionCount: PARTITIONS,
     ...(beforeStore === undefined ? {} : { beforeStore }),
   });
-  const intake = new Intake({ log, clock: new ManualClock(NOW_MS) });
+  const clock = new ManualClock(NOW_MS);
+  const intake = new Intake({ log, clock });
   const durable: string[] = [];
   const add = (event: IncomingEvent, label = event.name, receivedAtMs = NOW_MS) => {
     const acknowledgement = new Acknowledgement();
@@ -86,7 +87,7 @@ function stage(beforeStore?: (topic: string) => void | Promise<void>) {
       () => durable.push(`${label} failed`),
     );
   };
-  return { log, intake, add, durable };
+  return { log, clock, intake, add, durable };
 }
 
 describe('a join at the intake', () => {
@@ -101,7 +102,7 @@ describe('a join at the intake', () => {
     expect(inputOf(log, 1)).toEqual(['seen', `leave ${DEVICE} ${ANN}`]);
     // An identify is acknowledged when both of its records stand.
     expect(durable).toEqual(['before', 'seen']);
-    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    intake.moved(arrivalsIn(log, 1)[0]!);
     await turns(5);
     expect(inputOf(log, 0)).toEqual(['before', 'identify', 'after']);
     expect(durable).toEqual(['before', 'seen', 'joined', 'after']);
@@ -126,40 +127,91 @@ describe('a join at the intake', () => {
     add(anEvent({ userId: ANN, name: 'after' }));
     await turns(5);
     expect(inputOf(log, 0)).toEqual([`leave ${near} ${ANN}`]);
-    intake.moved(0, arrivalsIn(log, 0)[0]!);
+    intake.moved(arrivalsIn(log, 0)[0]!);
     await turns(5);
     expect(inputOf(log, 0)).toEqual([`leave ${near} ${ANN}`, 'identify', 'after']);
   });
 
-  test('two partitions that wait for each other both go on', async () => {
+  test('two joins that cross do not wait for each other', async () => {
     const { log, intake, add, durable } = stage();
     const [bob, phone] = [idIn(1, 'bob'), idIn(0, 'phone')];
     // Ann's device lives with Bob, Bob's phone with Ann.
     add(identify(ANN, DEVICE), 'ann');
     add(identify(bob, phone), 'bob');
     await turns(5);
-    // The second leave stands behind the first gate, and opens once that does.
-    expect([inputOf(log, 0), inputOf(log, 1)]).toEqual([[], [`leave ${DEVICE} ${ANN}`]]);
-    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    const leaves = [[`leave ${phone} ${bob}`], [`leave ${DEVICE} ${ANN}`]];
+    expect([inputOf(log, 0), inputOf(log, 1)]).toEqual(leaves);
+    intake.moved(arrivalsIn(log, 0)[0]!);
     await turns(5);
-    expect(inputOf(log, 0)).toEqual(['identify', `leave ${phone} ${bob}`]);
-    intake.moved(1, arrivalsIn(log, 0)[0]!);
+    expect([inputOf(log, 0), durable]).toEqual([leaves[0], ['bob']]);
+    intake.moved(arrivalsIn(log, 1)[0]!);
     await turns(5);
-    expect(inputOf(log, 1)).toEqual([`leave ${DEVICE} ${ANN}`, 'identify']);
-    expect(durable).toEqual(['ann', 'bob']);
+    expect(durable).toEqual(['bob', 'ann']);
   });
 
-  test('a leave that the log did not take is said again, and its gate stays closed', async () => {
+  test('joins of one user go one after the other', async () => {
+    const { log, intake, add, durable } = stage();
+    const phone = idIn(2, 'phone');
+    add(identify(ANN, DEVICE), 'device');
+    add(identify(ANN, phone), 'phone');
+    await turns(5);
+    expect([inputOf(log, 1), inputOf(log, 2)]).toEqual([[`leave ${DEVICE} ${ANN}`], []]);
+    intake.moved(arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    expect([inputOf(log, 0), inputOf(log, 2)]).toEqual([['identify'], [`leave ${phone} ${ANN}`]]);
+    intake.moved(arrivalsIn(log, 2)[0]!);
+    await turns(5);
+    expect(durable).toEqual(['device', 'phone']);
+  });
+
+  test('other users of both partitions go on, at the time of the join', async () => {
+    const { log, clock, intake, add } = stage();
+    add(identify(ANN, DEVICE), 'joined', NOW_MS + 1);
+    add(anEvent({ userId: ANN, name: 'after' }), 'after', NOW_MS + 2);
+    for (const partition of [0, 1]) {
+      const userId = idIn(partition, 'other');
+      add(anEvent({ userId, name: 'beside' }), 'beside', NOW_MS + 30);
+      intake.requestTick(partition, NOW_MS + 20);
+    }
+    clock.advanceTo(NOW_MS + 40);
+    await turns(5);
+    const timesIn = (partition: number) =>
+      recordsOf(log, partition)
+        .flat()
+        .map(({ kind, name, receivedAtMs }) => [name || kind, receivedAtMs - NOW_MS]);
+    expect(timesIn(0)).toEqual([['beside', 1]]);
+    expect(timesIn(1)).toEqual([
+      [RecordKind.leave, 1],
+      ['beside', 1],
+    ]);
+    expect(leavesIn(log, 1)[0]?.arrivesAtMs).toBe(NOW_MS + 1);
+    intake.moved(arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    // What waited for the join comes first, then the ticks that were asked for meanwhile.
+    expect(timesIn(0).slice(1)).toEqual([
+      [RecordKind.identify, 1],
+      ['after', 2],
+      [RecordKind.tick, 20],
+    ]);
+    expect(timesIn(1).slice(2)).toEqual([[RecordKind.tick, 20]]);
+  });
+
+  test('a leave that the log did not take is said again, and what waits for it waits on', async () => {
     let refusals = 2;
-    const { log, intake, add, durable } = stage((topic) => {
+    const { log, clock, intake, add, durable } = stage((topic) => {
       if (topic === 'in.1' && refusals-- > 0) throw new Error('the disk is full');
     });
     add(identify(ANN, DEVICE), 'joined');
     add(anEvent({ userId: ANN, name: 'after' }));
-    await turns(20);
+    await turns(5);
+    expect([inputOf(log, 0), inputOf(log, 1)]).toEqual([[], []]);
+    for (let tries = 0; tries < 2; tries++) {
+      clock.advanceTo(clock.now() + 1_000);
+      await turns(5);
+    }
     expect(inputOf(log, 1)).toEqual([`leave ${DEVICE} ${ANN}`]);
     expect([inputOf(log, 0), durable]).toEqual([[], []]);
-    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    intake.moved(arrivalsIn(log, 1)[0]!);
     await turns(5);
     expect(inputOf(log, 0)).toEqual(['identify', 'after']);
     // Whoever identified was told that it failed and comes again: that joins nothing new.
@@ -174,7 +226,7 @@ describe('a join at the intake', () => {
     const { log, intake, add } = stage();
     add(identify(ANN, DEVICE), 'joined');
     await turns(5);
-    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    intake.moved(arrivalsIn(log, 1)[0]!);
     await turns(5);
     const old = { userId: DEVICE, isAnonymous: true };
     add(anEvent({ ...old, name: 'retried', eventAtMs: NOW_MS - 1 }), 'retried', NOW_MS + 1);
@@ -183,16 +235,37 @@ describe('a join at the intake', () => {
     const leave = `leave ${DEVICE} ${ANN}`;
     expect(inputOf(log, 1)).toEqual([leave, 'retried', leave]);
     expect(inputOf(log, 0)).toEqual(['identify']);
-    intake.moved(0, arrivalsIn(log, 1)[1]!);
+    intake.moved(arrivalsIn(log, 1)[1]!);
     await turns(5);
     expect(inputOf(log, 0)).toEqual(['identify', 'after']);
+  });
+
+  test('a retried event waits for what came earlier to the survivor’s partition', async () => {
+    const { log, intake, add } = stage();
+    const [bob, phone] = [idIn(0, 'bob'), idIn(2, 'phone')];
+    add(identify(ANN, DEVICE), 'joined');
+    await turns(5);
+    intake.moved(arrivalsIn(log, 1)[0]!);
+    add(identify(bob, phone), 'bob', NOW_MS + 1);
+    const old = { userId: DEVICE, isAnonymous: true };
+    add(anEvent({ ...old, name: 'retried', eventAtMs: NOW_MS - 1 }), 'retried', NOW_MS + 2);
+    add(anEvent({ userId: idIn(1, 'neighbour'), name: 'beside' }), 'beside', NOW_MS + 9);
+    await turns(5);
+    // What it brings is of its own partition's time, and Bob's partition stands at his join.
+    const leave = `leave ${DEVICE} ${ANN}`;
+    expect(inputOf(log, 1)).toEqual([leave, 'beside']);
+    intake.moved(arrivalsIn(log, 2)[0]!);
+    await turns(5);
+    expect(inputOf(log, 1)).toEqual([leave, 'beside', 'retried', leave]);
+    const times = recordsOf(log, 1).flat();
+    expect(times.map(({ receivedAtMs }) => receivedAtMs - NOW_MS)).toEqual([0, 2, 2, 2]);
   });
 
   test('a later event of the old id is the one user’s at once', async () => {
     const { log, intake, add } = stage();
     add(identify(ANN, DEVICE), 'joined');
     await turns(5);
-    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    intake.moved(arrivalsIn(log, 1)[0]!);
     const laterMs = NOW_MS + 3_600_000;
     const old = { userId: DEVICE, isAnonymous: true };
     add(anEvent({ ...old, name: 'later', eventAtMs: laterMs - 1 }), 'later', laterMs);
@@ -213,16 +286,16 @@ describe('a join at the intake', () => {
     // The middle one's leave waits for what comes from the device, and the event for both.
     const first = `leave ${DEVICE} ${middle}`;
     expect([inputOf(log, 1), inputOf(log, 2)]).toEqual([[first], []]);
-    intake.moved(2, arrivalsIn(log, 1)[0]!);
+    intake.moved(arrivalsIn(log, 1)[0]!);
     await turns(5);
     expect(inputOf(log, 2)).toEqual(['identify', `leave ${middle} ${ANN}`]);
     expect(inputOf(log, 1)).toEqual([first]);
-    intake.moved(0, arrivalsIn(log, 2)[0]!);
+    intake.moved(arrivalsIn(log, 2)[0]!);
     await turns(5);
     const last = `leave ${DEVICE} ${ANN}`;
     expect(inputOf(log, 1)).toEqual([first, last, 'retried', last]);
     expect(inputOf(log, 0)).toEqual([]);
-    intake.moved(0, arrivalsIn(log, 1).at(-1)!);
+    intake.moved(arrivalsIn(log, 1).at(-1)!);
     await turns(5);
     expect(inputOf(log, 0)).toEqual(['after']);
   });
@@ -245,31 +318,34 @@ describe('a join at the intake', () => {
   test('what moves comes to the survivor at a time that its partition has not passed', async () => {
     const { log, intake, add } = stage();
     add(anEvent({ userId: ANN, name: 'ahead' }), 'ahead', NOW_MS + 50);
-    add(identify(ANN, DEVICE), 'joined', NOW_MS);
-    add(anEvent({ userId: DEVICE, name: 'beside' }), 'beside', NOW_MS + 10);
+    add(identify(ANN, DEVICE), 'joined', NOW_MS + 10);
+    add(anEvent({ userId: idIn(1, 'neighbour'), name: 'beside' }), 'beside', NOW_MS + 10);
     await turns(5);
     expect(
       recordsOf(log, 1)
         .flat()
         .map((one) => one.receivedAtMs),
-    ).toEqual([NOW_MS + 50, NOW_MS + 50]);
-    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    ).toEqual([NOW_MS + 10, NOW_MS + 10]);
+    expect(leavesIn(log, 1)[0]?.arrivesAtMs).toBe(NOW_MS + 50);
+    intake.moved(arrivalsIn(log, 1)[0]!);
     await turns(5);
     expect(recordsOf(log, 0).flat().at(-1)?.receivedAtMs).toBe(NOW_MS + 50);
   });
 
   test('an alias that is said again is acknowledged when it is durable', async () => {
     let refusals = 1;
-    const { log, intake, add, durable } = stage((topic) => {
+    const { log, clock, intake, add, durable } = stage((topic) => {
       if (topic === 'in.1' && refusals-- > 0) throw new Error('the disk is full');
     });
     const joins = [{ id: DEVICE, isAnonymous: true }];
     const alias = anEvent({ kind: RecordKind.alias, name: '', userId: ANN, joins });
     add(alias, 'first');
     add(alias, 'again');
-    await turns(20);
+    await turns(5);
     expect(durable).toEqual(['first failed']);
-    intake.moved(0, arrivalsIn(log, 1)[0]!);
+    clock.advanceTo(NOW_MS + 1_000);
+    await turns(5);
+    intake.moved(arrivalsIn(log, 1)[0]!);
     await turns(5);
     expect(durable).toEqual(['first failed', 'again']);
     expect(inputOf(log, 1)).toHaveLength(2);

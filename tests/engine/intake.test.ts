@@ -184,14 +184,18 @@ describe('intake', () => {
     expect([intake.recordsAppended, intake.appendsFailed, intake.bytesInFlight]).toEqual([1, 1, 0]);
   });
 
-  test('a leave whose append failed is said again before the gate that waits for it', async () => {
+  test('a leave whose append failed is said again after a pause, and holds up a drain', async () => {
     const { log, held } = heldLog(1);
-    const intake = new Intake({ log, clock: new ManualClock(NOW_MS) });
+    const clock = new ManualClock(NOW_MS);
+    const intake = new Intake({ log, clock });
     const acknowledgement = new Acknowledgement();
     const joins = [{ id: 'before', isAnonymous: true }];
     intake.add(anEvent({ userId: 'u', joins }), NOW_MS, acknowledgement);
     await until(() => held.length === 1);
     held[0]!.fail(new Error('the disk is full'));
+    await until(() => intake.appendsFailed === 1);
+    expect(intake.bytesInFlight).toBeGreaterThan(0);
+    clock.advanceTo(NOW_MS + 1_000);
     await until(() => held.length === 2);
     held[1]!.release();
     await until(() => recordsOf(log, 0).length === 1);

@@ -224,9 +224,9 @@ export class SimulatedProcess {
       reorderWindowMs: 5_000,
       onReadable: () => this.loop.readable(partition),
       onFailure: (_partition, error) => this.fail(error, `partition ${partition}`),
-      onMoved: (target, tokens) =>
+      onMoved: (tokens) =>
         this.#toMain(() => {
-          for (const token of tokens) this.#intake?.moved(target, token);
+          for (const token of tokens) this.#intake?.moved(token);
         }),
       onWarning: (_partition, error) =>
         this.#options.tell(`partition ${partition}: ${error.message}`),

@@ -1,6 +1,5 @@
 import { EnvelopeReader } from '../../../engine/envelope-reader.ts';
 import { emptyEvent } from '../../../engine/event-check/check-event.ts';
-import { partitionOf } from '../../../engine/hash.ts';
 import { arrivalOf } from '../../../engine/identities.ts';
 import type { Intake } from '../../../engine/intake.ts';
 import type { Log, LogReader, Offset, WriterPosition } from '../../../engine/log.ts';
@@ -46,7 +45,7 @@ export class ForgetfulLog implements Log {
     intake.identities.settle(event, Infinity);
     const last = { id: event.userId, isAnonymous: event.isAnonymous };
     for (const user of [to, last]) {
-      intake.moved(partitionOf(user.id, this.partitionCount), arrivalOf(token, user));
+      intake.moved(arrivalOf(token, user));
     }
   }
 

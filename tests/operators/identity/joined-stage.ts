@@ -205,8 +205,8 @@ export class JoinedStage {
         onFailure: (_partition, error) => {
           throw error;
         },
-        onMoved: (target, arrivals) => {
-          for (const arrival of arrivals) intake.moved(target, arrival);
+        onMoved: (arrivals) => {
+          for (const arrival of arrivals) intake.moved(arrival);
         },
       });
       this.runners.push(runner);
