@@ -18,7 +18,8 @@ export interface Alias {
 }
 
 const TIME_BYTES = 8;
-const decoder = new TextDecoder();
+// A BOM is a character of the id like any other, and must not be left out.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Which ids have joined which (SPEC 1.2): about 40 bytes each besides the two ids, for good. */
 export class AliasTable {

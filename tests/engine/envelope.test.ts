@@ -99,6 +99,12 @@ describe('envelope', () => {
     );
   });
 
+  test('an id that begins with a byte order mark stays as it came', () => {
+    const events = ['\ufeff', '\ufeffu1'].map((userId) => anEvent({ userId, messageId: userId }));
+    const reader = load(envelopeOf(events));
+    expect(events.map((_, i) => reader.userIdOf(i))).toEqual(['\ufeff', '\ufeffu1']);
+  });
+
   test('holds 500 records, after which it is full', () => {
     const events = Array.from({ length: ENVELOPE_RECORDS_MAX }, (_, i) =>
       anEvent({ userId: `u${i}`, messageId: `m${i}`, properties: { i, [`p${i % 7}`]: 'é' } }),
