@@ -3,6 +3,7 @@
  * hands an event over.
  */
 
+import { LapseError } from './errors.ts';
 import type { UserId } from './state/alias-table.ts';
 
 /** Kinds below 16 are events of a user; the rest carry no user. */
@@ -67,6 +68,33 @@ export interface Leave {
   readonly to: UserId;
   /** Time of receipt of what joined them, Unix ms. */
   readonly joinedAtMs: number;
+}
+
+/** @throws LapseError `ERR_ENVELOPE_CORRUPT` when the body of a `leave` record is none */
+export function leaveFrom(body: unknown): Leave {
+  const { token, from, to, joinedAtMs } = (body ?? {}) as Partial<Leave>;
+  const isWhole =
+    typeof token === 'string' && isUserId(from) && isUserId(to) && Number.isFinite(joinedAtMs);
+  if (isWhole) return { token, from, to, joinedAtMs: joinedAtMs! };
+  throw new LapseError(
+    'ERR_ENVELOPE_CORRUPT',
+    'A record of a leave must say who leaves, for whom and when, it does not.',
+  );
+}
+
+/** @throws LapseError `ERR_ENVELOPE_CORRUPT` when the body of a `claim` record is none */
+export function epochFrom(body: unknown): number {
+  const { epoch } = (body ?? {}) as { epoch?: unknown };
+  if (Number.isSafeInteger(epoch)) return epoch as number;
+  throw new LapseError(
+    'ERR_ENVELOPE_CORRUPT',
+    'A record of a claim must say an epoch, it does not.',
+  );
+}
+
+function isUserId(value: unknown): value is UserId {
+  const { id, isAnonymous } = (value ?? {}) as Partial<UserId>;
+  return typeof id === 'string' && typeof isAnonymous === 'boolean';
 }
 
 /**
