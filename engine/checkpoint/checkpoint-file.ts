@@ -182,7 +182,8 @@ function parseIndex(path: string, bytes: Buffer): CheckpointIndex {
   } catch {
     // What was written right is JSON.
   }
-  if (typeof index !== 'object' || index === null) throw corrupt(path, 'has an index that is none');
+  const { formatVersion } = (index ?? {}) as Partial<CheckpointIndex>;
+  if (typeof formatVersion !== 'number') throw corrupt(path, 'has an index that is none');
   return index as CheckpointIndex;
 }
 

@@ -57,6 +57,10 @@ test('checkpoint index: one that is well kept and says nonsense is refused', asy
   const changes: readonly [string, (index: string) => string][] = [
     ['no JSON', (index) => index.slice(1)],
     ['null', () => 'null'],
+    [
+      'no version',
+      (index) => index.replace(/"formatVersion":\d+/, '"formatVersion":{"toString":0}'),
+    ],
     ['more slots than slabs', (index) => index.replace(/"slotsUsed":5/, '"slotsUsed":99999')],
     ['a slab that is not there', (index) => index.replace(/"slabs":1/, '"slabs":2')],
     ['slabs by the million', (index) => index.replace(/"slabs":1/, '"slabs":1e9')],
