@@ -92,7 +92,10 @@ function headersOf(value: unknown): Record<string, string | string[]> {
 }
 
 function errorOf(value: unknown): Error {
-  return Object.assign(new Error('broken'), typeof value === 'object' ? value : { code: value });
+  // Whatever it says of itself, the HTTP client throws errors.
+  const facts = Object.entries(typeof value === 'object' ? (value ?? {}) : { code: value });
+  const own = facts.filter(([name]) => name !== '__proto__');
+  return Object.assign(new Error('broken'), Object.fromEntries(own));
 }
 
 export const webhookAnswers: FuzzTarget = {

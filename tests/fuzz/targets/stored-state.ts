@@ -212,7 +212,7 @@ const CODECS: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
 function runLane(input: Uint8Array): Outcome {
   const start = headLength(input);
   const name = Buffer.from(input.subarray(1, Math.max(1, start - 1))).toString();
-  const again = CODECS[name] ?? CODECS.records!;
+  const again = Object.hasOwn(CODECS, name) ? CODECS[name]! : CODECS.records!;
   const bytes = Buffer.concat([Uint8Array.of(1), input.subarray(start)]);
   const once = again(bytes);
   // What was accepted is written in one way only.
