@@ -10,7 +10,8 @@ import { LapseError, messageOf } from './errors.ts';
 import { RecordKind } from './records.ts';
 
 const unpackr = new Unpackr({ useRecords: false });
-const decoder = new TextDecoder();
+// A BOM is a character of the id like any other, and must not be left out.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 function refuse(what: string, facts: Record<string, unknown>): never {
   throw new LapseError('ERR_ENVELOPE_CORRUPT', `An envelope of the log ${what}.`, { facts });

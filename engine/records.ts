@@ -3,6 +3,7 @@
  * hands an event over.
  */
 
+import { LapseError } from './errors.ts';
 import type { UserId } from './state/alias-table.ts';
 
 /** Kinds below 16 are events of a user; the rest carry no user. */
@@ -69,6 +70,34 @@ export interface Leave {
   readonly joinedAtMs: number;
   /** The time that what moves brings to where it goes, which is not ahead of it. Unix ms. */
   readonly arrivesAtMs: number;
+}
+
+/** @throws LapseError `ERR_ENVELOPE_CORRUPT` when the body of a `leave` record is none */
+export function leaveFrom(body: unknown): Leave {
+  const { token, from, to, joinedAtMs, arrivesAtMs } = (body ?? {}) as Partial<Leave>;
+  const areTimes = [joinedAtMs, arrivesAtMs].every((atMs) => Number.isFinite(atMs));
+  if (typeof token === 'string' && isUserId(from) && isUserId(to) && areTimes) {
+    return { token, from, to, joinedAtMs: joinedAtMs!, arrivesAtMs: arrivesAtMs! };
+  }
+  throw new LapseError(
+    'ERR_ENVELOPE_CORRUPT',
+    'A record of a leave must say who leaves, for whom and when, it does not.',
+  );
+}
+
+/** @throws LapseError `ERR_ENVELOPE_CORRUPT` when the body of a `claim` record is none */
+export function epochFrom(body: unknown): number {
+  const { epoch } = (body ?? {}) as { epoch?: unknown };
+  if (Number.isSafeInteger(epoch)) return epoch as number;
+  throw new LapseError(
+    'ERR_ENVELOPE_CORRUPT',
+    'A record of a claim must say an epoch, it does not.',
+  );
+}
+
+function isUserId(value: unknown): value is UserId {
+  const { id, isAnonymous } = (value ?? {}) as Partial<UserId>;
+  return typeof id === 'string' && typeof isAnonymous === 'boolean';
 }
 
 /**

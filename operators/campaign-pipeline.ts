@@ -58,7 +58,8 @@ const INPUT = 'in.';
 /** So that a hash of 0 does not stay 0 when mixed. */
 const FINGERPRINT_SALT = 0x9e3779b9;
 const NO_PROFILE: Record<string, unknown> = {};
-const decoder = new TextDecoder();
+// A BOM is a character of the id like any other, and must not be left out.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** The operators of Lapse in one partition: profiles, rules, gates, rendering. */
 export function campaignPipeline(options: CampaignPipelineOptions): PipelineFactory {

@@ -7,6 +7,7 @@ import {
   type CST,
   type Document,
   isScalar,
+  Lexer,
   LineCounter,
   Parser,
   visit,
@@ -23,14 +24,13 @@ export type YamlText = { readonly value: unknown } | { readonly refused: string 
  */
 export function readYaml(text: string): YamlText {
   const lineCounter = new LineCounter();
-  const tokens = [...new Parser(lineCounter.addNewLine).parse(text)];
   const refusedAt = (at: number, said: string): YamlText => {
     const { line, col } = lineCounter.linePos(at);
     return { refused: ` at line ${line}, column ${col}: ${said}` };
   };
-  const deepAt = tooDeepAt(tokens);
-  if (deepAt !== undefined) {
-    return refusedAt(deepAt, `it is nested more than ${DEFINITION_DEPTH_MAX} deep`);
+  const tokens = tokensOf(text, lineCounter);
+  if ('deepAt' in tokens) {
+    return refusedAt(tokens.deepAt, `it is nested more than ${DEFINITION_DEPTH_MAX} deep`);
   }
   const document = documentOf(tokens, text.length);
   // An unknown tag is only a warning to the parser, but it would change what the value means.
@@ -77,27 +77,25 @@ function documentOf(tokens: readonly CST.Token[], length: number): Document.Pars
 }
 
 /**
- * Where a collection is nested deeper than any definition. The composer calls itself for each
- * level, and runs out of stack in places where the runtime can only abort the process.
+ * The tokens of a text, or the place where a collection is nested deeper than any definition: the
+ * parser takes a time that grows with the square of the depth, and the composer calls itself for
+ * each level and runs out of stack in places where the runtime can only abort the process.
  */
-function tooDeepAt(tokens: readonly CST.Token[]): number | undefined {
-  const open: { readonly token: CST.Token; readonly depth: number }[] = [];
-  const push = (token: CST.Token | null | undefined, depth: number) => {
-    if (token != null) open.push({ token, depth });
-  };
-  for (const token of tokens) push(token, 0);
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { token, depth } = next;
-    if (token.type === 'document') push(token.value, depth);
-    if (!('items' in token)) continue;
-    // One more than values may be, so that what is too deep by one is refused with its path.
-    if (depth > DEFINITION_DEPTH_MAX + 1) return token.offset;
-    for (const { key, value } of token.items as CST.CollectionItem[]) {
-      push(key, depth + 1);
-      push(value, depth + 1);
-    }
+function tokensOf(
+  text: string,
+  lineCounter: LineCounter,
+): CST.Token[] | { readonly deepAt: number } {
+  const tokens: CST.Token[] = [];
+  const parser = new Parser(lineCounter.addNewLine);
+  lineCounter.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme));
+    // What is open: the document, its collections, a value. One more than values may be nested,
+    // so that what is too deep by one is refused with its path.
+    if (parser.stack.length > DEFINITION_DEPTH_MAX + 4) return { deepAt: parser.offset };
   }
-  return undefined;
+  tokens.push(...parser.end());
+  return tokens;
 }
 
 function repeatedKeyAt(document: Document): number | undefined {

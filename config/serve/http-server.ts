@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Metrics } from '../../connectors/metrics/metrics.ts';
 import { type Clock, systemClock } from '../../engine/clock.ts';
 import { externalError, messageOf, userError } from '../../engine/errors.ts';
@@ -13,8 +13,10 @@ export interface Health {
   readonly clock?: Clock;
 }
 
-/** Time that idle and slow clients get before a closing server hangs up. */
+/** Time that a client has for a whole request, its head included. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How often it is looked for requests that take longer. */
+const REQUEST_CHECK_MS = 5_000;
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 const FRONT_PAGE = `<!doctype html>
@@ -42,6 +44,11 @@ export function createHttpServer({
   const server = Fastify({
     logger: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: {
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: REQUEST_CHECK_MS,
+    },
+    frameworkErrors: (_error, request, reply) => void notFound(request, reply),
     forceCloseConnections: 'idle',
   });
   endConnectionsOnClose(server, clock);
@@ -59,18 +66,27 @@ export function createHttpServer({
   server.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.text()),
   );
-  server.setNotFoundHandler(async (request, reply) =>
-    reply
-      .code(404)
-      .type('application/problem+json')
-      .send({
-        title: 'Not found',
-        status: 404,
-        code: 'ERR_NOT_FOUND',
-        detail: `There is no ${request.method} ${request.url.split('?')[0]} here.`,
-      }),
-  );
+  // Nobody here asks for a body, so none is read: of an address that is not there either.
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', (_request, _body, done) => done(null));
+  server.setNotFoundHandler(notFound);
   return server;
+}
+
+async function notFound(
+  { method, url }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  return reply
+    .code(404)
+    .header('connection', 'close')
+    .type('application/problem+json')
+    .send({
+      title: 'Not found',
+      status: 404,
+      code: 'ERR_NOT_FOUND',
+      detail: `There is no ${method} ${url.split('?')[0]} here.`,
+    });
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { Packr, Unpackr } from 'msgpackr';
 import type { Clock } from '../../engine/clock.ts';
+import { LapseError } from '../../engine/errors.ts';
 import type { Log, Offset } from '../../engine/log.ts';
 
 export const REJECTED_TOPIC = 'rejected.events';
@@ -177,11 +178,39 @@ export async function readRejected(log: Log): Promise<{
       if (stored === undefined) await readable;
       else {
         last = stored.offset;
-        envelopes.push({ offset: last, records: unpackr.unpack(stored.bytes) as RejectedRecord[] });
+        envelopes.push({ offset: last, records: decodeRejected(stored.bytes) });
       }
     }
   } finally {
     reader.close();
   }
   return { envelopes };
+}
+
+/** @throws LapseError `ERR_ENVELOPE_CORRUPT` */
+export function decodeRejected(bytes: Uint8Array): RejectedRecord[] {
+  let records: unknown;
+  try {
+    records = unpackr.unpack(bytes);
+  } catch {
+    // Refused below, in our words.
+  }
+  if (Array.isArray(records) && records.every(isRejected)) return records;
+  throw new LapseError(
+    'ERR_ENVELOPE_CORRUPT',
+    `An envelope of '${REJECTED_TOPIC}' must be a list of refused events, it is not.`,
+  );
+}
+
+function isRejected(value: unknown): value is RejectedRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { atMs, door, index, code, message, bytes, isCut } = value as Partial<RejectedRecord>;
+  const texts = [door, code, message];
+  return (
+    texts.every((one) => typeof one === 'string') &&
+    Number.isFinite(atMs) &&
+    Number.isSafeInteger(index) &&
+    bytes instanceof Uint8Array &&
+    typeof isCut === 'boolean'
+  );
 }

@@ -2,9 +2,13 @@ import { crc32 } from 'node:zlib';
 import { LapseError } from '../errors.ts';
 import type { Offset } from '../log.ts';
 import type { PartitionSnapshot } from '../partition/partition-state.ts';
-import { CHUNK_BYTES } from '../state/arena.ts';
+import { ARENA_CLASSES, CHUNK_BYTES } from '../state/arena.ts';
+import { isDedupeBlock } from '../state/dedupe-table.ts';
+import { BLOB_SLAB_SLOTS } from '../state/keyed-blobs.ts';
+import { CANCEL_FIELDS } from '../state/recent-cancels.ts';
 import { LINKS_END, LINKS_START, SLAB_SLOTS, WINDOW_BYTES } from '../state/window-slab.ts';
 import { type CheckpointDisk, type CheckpointFile, systemDisk } from './checkpoint-disk.ts';
+import { type CheckpointIndex, indexProblem, type Section } from './checkpoint-index.ts';
 
 /*
  * A checkpoint is one file:
@@ -33,28 +37,6 @@ export interface Checkpoint {
   readonly state: PartitionSnapshot;
   /** What the pipeline remembers, JSON. */
   readonly pipeline: unknown;
-}
-
-interface Section {
-  readonly bytes: number;
-  readonly crc: number;
-}
-
-interface Index {
-  readonly formatVersion: number;
-  readonly partition: number;
-  readonly partitionCount: number;
-  readonly offset: Offset;
-  readonly epoch: number;
-  readonly timeMs: number;
-  readonly pipeline: unknown;
-  readonly shapes: readonly (readonly string[])[];
-  readonly windows: { readonly slabs: number; readonly slotsUsed: number };
-  readonly arena: { readonly chunks: number; readonly end: number; readonly bytesUsed: number };
-  readonly profiles: { readonly slabs: number; readonly slotsUsed: number };
-  readonly aliases: { readonly slabs: number; readonly slotsUsed: number };
-  readonly dedupe: readonly { readonly count: number; readonly newestMs: number }[];
-  readonly sections: readonly Section[];
 }
 
 function bytesOf(view: ArrayBufferView): Uint8Array {
@@ -125,7 +107,7 @@ async function writeAll(file: CheckpointFile, checkpoint: Checkpoint): Promise<n
   return length;
 }
 
-function indexOf(checkpoint: Checkpoint, sections: readonly Section[]): Index {
+function indexOf(checkpoint: Checkpoint, sections: readonly Section[]): CheckpointIndex {
   const { state } = checkpoint;
   return {
     formatVersion: FORMAT_VERSION,
@@ -179,7 +161,7 @@ export function decodeCheckpoint(path: string, bytes: Buffer): Checkpoint {
   if (indexStart < 0) throw corrupt(path, 'has an index longer than itself');
   const indexBytes = bytes.subarray(indexStart, indexEnd);
   if (crc32(indexBytes) !== footer.readUInt32LE(4)) throw corrupt(path, 'has a damaged index');
-  const index = JSON.parse(indexBytes.toString()) as Index;
+  const index = parseIndex(path, indexBytes);
   if (index.formatVersion !== FORMAT_VERSION) {
     throw new LapseError(
       'ERR_CHECKPOINT_VERSION',
@@ -188,7 +170,21 @@ export function decodeCheckpoint(path: string, bytes: Buffer): Checkpoint {
     );
   }
   if (footer[15] !== MARK[7]) throw corrupt(path, 'has a damaged end mark');
+  const problem = indexProblem(index);
+  if (problem !== undefined) throw corrupt(path, `has an index with ${problem}`);
   return checkpointOf(path, index, new SectionReader(path, bytes, indexStart, index.sections));
+}
+
+function parseIndex(path: string, bytes: Buffer): CheckpointIndex {
+  let index: unknown;
+  try {
+    index = JSON.parse(bytes.toString());
+  } catch {
+    // What was written right is JSON.
+  }
+  const { formatVersion } = (index ?? {}) as Partial<CheckpointIndex>;
+  if (typeof formatVersion !== 'number') throw corrupt(path, 'has an index that is none');
+  return index as CheckpointIndex;
 }
 
 /** Hands out the sections in order, each verified. */
@@ -219,13 +215,22 @@ class SectionReader {
     return bytes;
   }
 
-  words(): Uint32Array {
+  /** @param isFit says whether a section may have so many words */
+  words(isFit: (length: number) => boolean): Uint32Array {
+    const bytes = this.next();
+    if (!isFit(bytes.length / 4)) {
+      throw corrupt(this.#path, `has a section ${this.#number} of a wrong length`);
+    }
     // A buffer of its own: sections are not aligned, and state outlives the file's bytes.
-    return new Uint32Array(new Uint8Array(this.next()).buffer);
+    return new Uint32Array(new Uint8Array(bytes).buffer);
   }
 }
 
-function checkpointOf(path: string, index: Index, reader: SectionReader): Checkpoint {
+function isBlobSlab(length: number): boolean {
+  return length === 2 * BLOB_SLAB_SLOTS;
+}
+
+function checkpointOf(path: string, index: CheckpointIndex, reader: SectionReader): Checkpoint {
   const slabs = Array.from({ length: index.windows.slabs }, () => {
     const kept = reader.next();
     if (kept.length !== SLAB_KEPT) throw corrupt(path, 'has a window slab of a wrong length');
@@ -234,15 +239,21 @@ function checkpointOf(path: string, index: Index, reader: SectionReader): Checkp
     slab.set(kept.subarray(LINKS_START), LINKS_END);
     return slab.buffer;
   });
-  const free = reader.words();
+  const free = reader.words((length) => length === ARENA_CLASSES);
   const chunks = Array.from({ length: index.arena.chunks }, () => {
     const chunk = reader.next();
     if (chunk.length !== CHUNK_BYTES) throw corrupt(path, 'has a chunk of a wrong length');
     return new Uint8Array(chunk);
   });
-  const profiles = Array.from({ length: index.profiles.slabs }, () => reader.words());
-  const aliases = Array.from({ length: index.aliases.slabs }, () => reader.words());
-  const blocks = index.dedupe.map((block) => ({ ...block, words: reader.words() }));
+  const profiles = Array.from({ length: index.profiles.slabs }, () => reader.words(isBlobSlab));
+  const aliases = Array.from({ length: index.aliases.slabs }, () => reader.words(isBlobSlab));
+  const blocks = index.dedupe.map((block) => {
+    const words = reader.words(Number.isInteger);
+    if (!isDedupeBlock(words, block.count))
+      throw corrupt(path, 'has a damaged block of message ids');
+    return { ...block, words };
+  });
+  const cancels = reader.words((length) => length % (2 * CANCEL_FIELDS) === 0);
   return {
     partition: index.partition,
     partitionCount: index.partitionCount,
@@ -256,7 +267,7 @@ function checkpointOf(path: string, index: Index, reader: SectionReader): Checkp
       profiles: { slabs: profiles, slotsUsed: index.profiles.slotsUsed },
       aliases: { slabs: aliases, slotsUsed: index.aliases.slotsUsed },
       dedupe: { blocks },
-      recentCancels: { entries: new Float64Array(reader.words().buffer) },
+      recentCancels: { entries: new Float64Array(cancels.buffer) },
       shapes: index.shapes,
     },
   };

@@ -1,7 +1,7 @@
 import { EnvelopeReader } from '../envelope-reader.ts';
 import { LapseError } from '../errors.ts';
 import { BEGINNING, type Offset, type StoredEnvelope } from '../log.ts';
-import { type Leave, RecordFlag, RecordKind } from '../records.ts';
+import { epochFrom, leaveFrom, RecordFlag, RecordKind } from '../records.ts';
 import { compareKeys, emptyKey } from '../state/key.ts';
 import { PartitionState, type PartitionStateOptions } from './partition-state.ts';
 import type { Pipeline, PipelineFactory } from './pipeline.ts';
@@ -127,16 +127,16 @@ export class Partition {
     else if (kind === RecordKind.control) {
       this.pipeline.onControl(envelope.jsonOf(i), this.state.timeMs);
     } else if (kind === RecordKind.leave) {
-      this.pipeline.onLeave(envelope.jsonOf(i) as Leave);
+      this.pipeline.onLeave(leaveFrom(envelope.jsonOf(i)));
     } else if (kind === RecordKind.moved) {
       this.pipeline.onMoved(envelope.plainBodyOf(i), this.state.timeMs);
     } else if (kind === RecordKind.claim) {
-      const claim = envelope.jsonOf(i) as { epoch: number };
-      if (claim.epoch > this.#epoch) {
+      const epoch = epochFrom(envelope.jsonOf(i));
+      if (epoch > this.#epoch) {
         throw new LapseError(
           'ERR_FENCED',
-          `Another process has taken this partition over: its epoch is ${claim.epoch}, ours ${this.#epoch}.`,
-          { domain: 'external', facts: claim },
+          `Another process has taken this partition over: its epoch is ${epoch}, ours ${this.#epoch}.`,
+          { domain: 'external', facts: { epoch } },
         );
       }
     }

@@ -1,3 +1,4 @@
+import { LapseError } from '../errors.ts';
 import type { Arena } from './arena.ts';
 import { emptyKey, type Key, keyOf, readKeyPrefix, writeKeyPrefix } from './key.ts';
 import { KeyedBlobs, type KeyedBlobsSnapshot } from './keyed-blobs.ts';
@@ -18,7 +19,8 @@ export interface Alias {
 }
 
 const TIME_BYTES = 8;
-const decoder = new TextDecoder();
+// A BOM is a character of the id like any other, and must not be left out.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Which ids have joined which (SPEC 1.2): about 40 bytes each besides the two ids, for good. */
 export class AliasTable {
@@ -62,8 +64,16 @@ export class AliasTable {
     this.#blobs.thaw();
   }
 
+  /** The arena must be restored. @throws LapseError `ERR_CHECKPOINT_CORRUPT` */
   restore(snapshot: KeyedBlobsSnapshot): void {
     this.#blobs.restore(snapshot);
+    const key = emptyKey();
+    for (const { bytes, start, end } of this.#blobs.entries(key)) {
+      // Also when the time takes more than there is: what follows is then read beyond the end.
+      if (readKeyPrefix(bytes, start + TIME_BYTES, emptyKey()) === end) continue;
+      const sentence = `The alias of ${userOf(key).id} must name one user, it does not.`;
+      throw new LapseError('ERR_CHECKPOINT_CORRUPT', sentence);
+    }
   }
 }
 

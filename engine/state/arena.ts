@@ -19,7 +19,7 @@ const FINE_STEP = 2;
 const PLACE_BYTES_MIN = 4;
 const COARSE_STEP = 256;
 const FINE_CLASSES = FINE_BYTES_MAX / FINE_STEP + 1;
-const CLASSES = FINE_CLASSES + CHUNK_BYTES / COARSE_STEP + 1;
+export const ARENA_CLASSES = FINE_CLASSES + CHUNK_BYTES / COARSE_STEP + 1;
 const CHUNKS_MAX = 2 ** 16;
 const NONE = 0;
 
@@ -51,7 +51,7 @@ export class Arena {
   /** Chunks that a snapshot holds and that were copied since. */
   #replaced: Uint8Array[] = [];
   /** Heads of the lists of free places, by size class; a free place holds the next one. */
-  #free: Uint32Array = new Uint32Array(CLASSES);
+  #free: Uint32Array = new Uint32Array(ARENA_CLASSES);
   /** Where the next new place begins. Starts at 8, so that no reference is 0. */
   #end = 8;
   #bytesUsed = 0;
@@ -79,6 +79,15 @@ export class Arena {
     const chunk = this.#chunks[reference >>> 16]!;
     const at = reference & 0xffff;
     return chunk[at]! | (chunk[at + 1]! << 8);
+  }
+
+  /** Whether a string lies there whole, as one that was stored does. */
+  isStored(reference: number): boolean {
+    const end = this.startOf(reference) + 1;
+    if (this.chunkOf(reference) === undefined || end > CHUNK_BYTES || reference >= this.#end) {
+      return false;
+    }
+    return this.startOf(reference) + this.lengthOf(reference) <= CHUNK_BYTES;
   }
 
   /**

@@ -106,6 +106,16 @@ export class DedupeTable {
   }
 }
 
+/** Whether words are a block with so many entries: one that says fewer could be searched for ever. */
+export function isDedupeBlock(words: Uint32Array, count: number): boolean {
+  const slots = words.length / WORDS;
+  const isSize = Number.isInteger(Math.log2(slots)) && slots >= START_SLOTS;
+  if (!isSize || slots > DEDUPE_BLOCK_SLOTS || count >= slots) return false;
+  let taken = 0;
+  for (let at = 0; at < 2 * slots; at += 2) if (words[at] !== 0 || words[at + 1] !== 0) taken++;
+  return taken === count;
+}
+
 function grown(words: Uint32Array): Uint32Array {
   const larger = new Uint32Array(words.length * 2);
   const slots = words.length / WORDS;

@@ -1,3 +1,4 @@
+import { LapseError } from '../errors.ts';
 import type { Arena } from './arena.ts';
 import {
   emptyKey,
@@ -10,8 +11,8 @@ import {
 import { SlotIndex } from './slot-index.ts';
 
 const SLAB_BITS = 12;
-const SLOTS = 2 ** SLAB_BITS;
-const SLOT_MASK = SLOTS - 1;
+export const BLOB_SLAB_SLOTS = 2 ** SLAB_BITS;
+const SLOT_MASK = BLOB_SLAB_SLOTS - 1;
 
 /** A slab: hashes, then references into the arena, 0 where a slot is free. */
 interface BlobSlab {
@@ -68,14 +69,14 @@ export class KeyedBlobs {
     chunk.set(bytes, writeKeyPrefix(key, chunk, this.#arena.startOf(blob)));
     if (slot !== -1) {
       const words = this.#writable(slot);
-      this.#arena.free(words[SLOTS + (slot & SLOT_MASK)]!);
-      words[SLOTS + (slot & SLOT_MASK)] = blob;
+      this.#arena.free(words[BLOB_SLAB_SLOTS + (slot & SLOT_MASK)]!);
+      words[BLOB_SLAB_SLOTS + (slot & SLOT_MASK)] = blob;
       return;
     }
     const added = this.#takeSlot();
     const words = this.#writable(added);
     words[added & SLOT_MASK] = hashOf(key);
-    words[SLOTS + (added & SLOT_MASK)] = blob;
+    words[BLOB_SLAB_SLOTS + (added & SLOT_MASK)] = blob;
     this.#index.add(added, hashOf(key));
   }
 
@@ -85,7 +86,7 @@ export class KeyedBlobs {
     if (slot === -1) return false;
     this.#index.remove(slot, hashOf(key));
     this.#arena.free(this.#blobOf(slot));
-    this.#writable(slot)[SLOTS + (slot & SLOT_MASK)] = 0;
+    this.#writable(slot)[BLOB_SLAB_SLOTS + (slot & SLOT_MASK)] = 0;
     this.#free.push(slot);
     return true;
   }
@@ -117,7 +118,7 @@ export class KeyedBlobs {
   }
 
   #blobOf(slot: number): number {
-    return this.#slabOf(slot).words[SLOTS + (slot & SLOT_MASK)]!;
+    return this.#slabOf(slot).words[BLOB_SLAB_SLOTS + (slot & SLOT_MASK)]!;
   }
 
   #rangeOf(blob: number, key: Key): BlobRange {
@@ -130,8 +131,8 @@ export class KeyedBlobs {
   #takeSlot(): number {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    if (this.#slotsUsed === this.#slabs.length * SLOTS) {
-      this.#slabs.push({ words: new Uint32Array(2 * SLOTS), isFrozen: false });
+    if (this.#slotsUsed === this.#slabs.length * BLOB_SLAB_SLOTS) {
+      this.#slabs.push({ words: new Uint32Array(2 * BLOB_SLAB_SLOTS), isFrozen: false });
     }
     return this.#slotsUsed++;
   }
@@ -153,17 +154,30 @@ export class KeyedBlobs {
     for (const slab of this.#slabs) slab.isFrozen = false;
   }
 
+  /** The arena must be restored. @throws LapseError `ERR_CHECKPOINT_CORRUPT` */
   restore(snapshot: KeyedBlobsSnapshot): void {
     this.#slabs = snapshot.slabs.map((words) => ({ words, isFrozen: false }));
     this.#slotsUsed = snapshot.slotsUsed;
     this.#free = [];
     let live = 0;
-    for (let slot = 0; slot < this.#slotsUsed; slot++) if (this.#blobOf(slot) !== 0) live++;
+    for (let slot = 0; slot < this.#slotsUsed; slot++) {
+      const blob = this.#blobOf(slot);
+      if (blob === 0) continue;
+      live++;
+      this.#demandWhole(blob);
+    }
     this.#index.reset(live);
     for (let slot = 0; slot < this.#slotsUsed; slot++) {
       if (this.#blobOf(slot) === 0) this.#free.push(slot);
       else this.#index.add(slot, this.#slabOf(slot).words[slot & SLOT_MASK]!);
     }
+  }
+
+  #demandWhole(blob: number): void {
+    const isWhole = this.#arena.isStored(blob) && this.#arena.lengthOf(blob) > 0;
+    const range = isWhole ? this.#rangeOf(blob, this.#stored) : undefined;
+    if (range !== undefined && range.start <= range.end) return;
+    throw new LapseError('ERR_CHECKPOINT_CORRUPT', `Nothing whole lies at ${blob} of the arena.`);
   }
 }
 

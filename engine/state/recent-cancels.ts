@@ -4,7 +4,7 @@
  */
 const BUCKETS = 1024;
 const START = 256;
-const FIELDS = 6;
+export const CANCEL_FIELDS = 6;
 /** Above this the oldest is forgotten before its time, and counted. */
 const ENTRIES_MAX = 262_144;
 
@@ -122,7 +122,7 @@ export class RecentCancels {
   forgetRule(rule: number): void {
     const { entries } = this.freeze();
     this.#allocate(this.#capacity);
-    for (let at = 0; at < entries.length; at += FIELDS) {
+    for (let at = 0; at < entries.length; at += CANCEL_FIELDS) {
       if (entries[at + 2] !== rule) this.#push(entries, at);
     }
   }
@@ -137,7 +137,7 @@ export class RecentCancels {
   #grow(): void {
     const { entries } = this.freeze();
     this.#allocate(this.#capacity * 2);
-    for (let at = 0; at < entries.length; at += FIELDS) this.#push(entries, at);
+    for (let at = 0; at < entries.length; at += CANCEL_FIELDS) this.#push(entries, at);
   }
 
   #allocate(capacity: number): void {
@@ -155,12 +155,12 @@ export class RecentCancels {
   }
 
   #push(entries: Float64Array, at: number): void {
-    const [lo, hi, rule, match, eventAtMs, receivedAtMs] = entries.subarray(at, at + FIELDS);
+    const [lo, hi, rule, match, eventAtMs, receivedAtMs] = entries.subarray(at, at + CANCEL_FIELDS);
     this.add(lo!, hi!, rule!, match!, eventAtMs!, receivedAtMs!);
   }
 
   freeze(): RecentCancelsSnapshot {
-    const entries = new Float64Array(this.count * FIELDS);
+    const entries = new Float64Array(this.count * CANCEL_FIELDS);
     let to = 0;
     for (let number = this.#oldest; number < this.#end; number++) {
       const at = number % this.#capacity;
@@ -176,6 +176,6 @@ export class RecentCancels {
 
   restore({ entries }: RecentCancelsSnapshot): void {
     this.#allocate(START);
-    for (let at = 0; at < entries.length; at += FIELDS) this.#push(entries, at);
+    for (let at = 0; at < entries.length; at += CANCEL_FIELDS) this.#push(entries, at);
   }
 }

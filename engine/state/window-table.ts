@@ -1,3 +1,4 @@
+import { LapseError } from '../errors.ts';
 import { mix32 } from '../hash.ts';
 import type { Arena } from './arena.ts';
 import { isStoredKey, type Key, keyPrefixBytes, readKeyPrefix, writeKeyPrefix } from './key.ts';
@@ -284,7 +285,11 @@ export class WindowTable implements WheelSlots {
     this.wheel = new TimingWheel(this, nowMs);
     let live = 0;
     for (let slot = 0; slot < this.#slotsUsed; slot++) {
-      if (this.#slabs[slot >>> SLAB_BITS]!.blob[slot & SLAB_MASK] !== 0) live++;
+      const blob = this.#slabs[slot >>> SLAB_BITS]!.blob[slot & SLAB_MASK]!;
+      if (blob === 0) continue;
+      live++;
+      if (this.#arena.isStored(blob)) continue;
+      throw new LapseError('ERR_CHECKPOINT_CORRUPT', `Nothing whole lies at ${blob} of the arena.`);
     }
     this.#index.reset(live);
     for (let slot = this.#slotsUsed - 1; slot >= 0; slot--) {

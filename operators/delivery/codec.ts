@@ -1,5 +1,6 @@
+import { corrupt, StoredRow } from '../stored-row.ts';
 import type { Delivery } from './delivery.ts';
-import { corrupt, packVersioned, unpackVersioned } from './packing.ts';
+import { packVersioned, unpackVersioned } from './packing.ts';
 
 const VERSION = 1;
 const WHAT = 'An envelope of deliveries';
@@ -19,7 +20,6 @@ type Columns = readonly [
   expires: readonly number[],
   bodies: readonly string[],
 ];
-const COLUMN_COUNT = 9;
 
 /** Numbers, lengths and the id of a delivery beside its texts. */
 const DELIVERY_BYTES = 64;
@@ -52,23 +52,26 @@ export function encodeDeliveries(deliveries: readonly Delivery[]): Uint8Array {
 
 /** @throws LapseError `ERR_ENVELOPE_VERSION`, `ERR_ENVELOPE_CORRUPT` */
 export function decodeDeliveries(bytes: Uint8Array): Delivery[] {
-  const columns = unpackVersioned(VERSION, WHAT, bytes);
-  if (!Array.isArray(columns) || columns.length !== COLUMN_COUNT) {
-    throw corrupt(WHAT, `its columns are not ${COLUMN_COUNT}`);
+  const row = new StoredRow(WHAT, unpackVersioned(VERSION, WHAT, bytes));
+  const campaignIds = row.texts();
+  const baseAtMs = row.number();
+  const ids = row.texts();
+  const campaigns = row.wholes();
+  const userIds = row.texts();
+  const qualified = row.numbers();
+  const due = row.numbers();
+  const expires = row.numbers();
+  const bodies = row.texts();
+  for (const column of [campaigns, userIds, qualified, due, expires, bodies]) {
+    if (column.length !== ids.length) throw corrupt(WHAT, 'its columns are not of one length');
   }
-  const [campaignIds, baseAtMs, ids, campaigns, userIds, qualified, due, expires, bodies] =
-    columns as unknown as Columns;
   return ids.map((id, i) => {
+    const campaignId = campaignIds[campaigns[i]!];
+    if (campaignId === undefined) throw corrupt(WHAT, `the campaign of delivery ${i} is unknown`);
     const qualifiedAtMs = baseAtMs + qualified[i]!;
     const dueAtMs = qualifiedAtMs + due[i]!;
-    return {
-      id,
-      campaignId: campaignIds[campaigns[i]!]!,
-      userId: userIds[i]!,
-      qualifiedAtMs,
-      dueAtMs,
-      expiresAtMs: dueAtMs + expires[i]!,
-      body: bodies[i]!,
-    };
+    const expiresAtMs = dueAtMs + expires[i]!;
+    const texts = { id, campaignId, userId: userIds[i]!, body: bodies[i]! };
+    return { ...texts, qualifiedAtMs, dueAtMs, expiresAtMs };
   });
 }

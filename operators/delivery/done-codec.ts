@@ -1,3 +1,4 @@
+import { corrupt, StoredRow } from '../stored-row.ts';
 import type { DeliveryPosition } from './delivery.ts';
 import type {
   AttemptFacts,
@@ -6,14 +7,12 @@ import type {
   LaneSnapshot,
   SettledMember,
 } from './lane-records.ts';
-import { corrupt, packVersioned, unpackVersioned } from './packing.ts';
+import { packVersioned, unpackVersioned } from './packing.ts';
 
 const VERSION = 1;
 const RECORDS = 'An envelope of lane records';
 const SNAPSHOT = 'A snapshot of a lane';
 
-/** Positions as a flat list: offset, index, offset, index, … */
-type Flat = readonly number[];
 type Row = readonly unknown[];
 const KIND = { formed: 0, retry: 1, settled: 2 } as const;
 
@@ -26,7 +25,7 @@ export function encodeRecords(records: readonly LaneRecord[]): Uint8Array {
 export function decodeRecords(bytes: Uint8Array): LaneRecord[] {
   const rows = unpackVersioned(VERSION, RECORDS, bytes);
   if (!Array.isArray(rows)) throw corrupt(RECORDS, 'it is no list');
-  return (rows as Row[]).map(recordOf);
+  return rows.map((row) => recordOf(new StoredRow(RECORDS, row)));
 }
 
 /** One envelope for `snap.<webhook>`, without what the runner puts before it. */
@@ -49,32 +48,26 @@ export function encodeSnapshot(snapshot: LaneSnapshot): Uint8Array {
 
 /** @throws LapseError `ERR_ENVELOPE_VERSION`, `ERR_ENVELOPE_CORRUPT` */
 export function decodeSnapshot(bytes: Uint8Array): LaneSnapshot {
-  const row = unpackVersioned(VERSION, SNAPSHOT, bytes);
-  if (!Array.isArray(row)) throw corrupt(SNAPSHOT, 'it is no list');
-  const [readTo, open, batches, rateArrivalAtMs, holdUntilMs, aloneUpTo, isClean] = row as [
-    number,
-    [number, number, number[]][],
-    [string, number, number, Flat][],
-    number,
-    number,
-    number,
-    boolean,
-  ];
+  const row = new StoredRow(SNAPSHOT, unpackVersioned(VERSION, SNAPSHOT, bytes));
   return {
-    readTo,
-    open: open.map(([offset, count, settled]) => ({ offset, count, settled })),
-    batches: batches.map(
-      ([webhookId, attempts, retryAtMs, members]): BatchSnapshot => ({
-        webhookId,
-        attempts,
-        retryAtMs,
-        members: positionsOf(members),
+    readTo: row.whole(),
+    open: row.rows().map((one) => ({
+      offset: one.whole(),
+      count: one.whole(),
+      settled: one.wholes(),
+    })),
+    batches: row.rows().map(
+      (one): BatchSnapshot => ({
+        webhookId: one.text(),
+        attempts: one.whole(),
+        retryAtMs: one.number(),
+        members: positionsOf(one),
       }),
     ),
-    rateArrivalAtMs,
-    holdUntilMs,
-    aloneUpTo,
-    isClean,
+    rateArrivalAtMs: row.number(),
+    holdUntilMs: row.number(),
+    aloneUpTo: row.whole(),
+    isClean: row.flag(),
   };
 }
 
@@ -101,51 +94,41 @@ function rowOf(record: LaneRecord): Row {
   ];
 }
 
-function recordOf(row: Row): LaneRecord {
-  const [kind, webhookId, flat] = row as [number, string, Flat];
-  const members = positionsOf(flat);
+function recordOf(row: StoredRow): LaneRecord {
+  const kind = row.whole();
+  const webhookId = row.text();
+  const members = positionsOf(row);
   if (kind === KIND.formed) return { kind: 'formed', webhookId, members };
   if (kind === KIND.retry) {
-    const [, , , facts, retryAtMs, holdUntilMs] = row as [
-      number,
-      string,
-      Flat,
-      Row,
-      number,
-      number,
-    ];
-    return { kind: 'retry', webhookId, members, ...factsOf(facts), retryAtMs, holdUntilMs };
+    const facts = factsOf(new StoredRow(RECORDS, row.list()));
+    const times = { retryAtMs: row.number(), holdUntilMs: row.number() };
+    return { kind: 'retry', webhookId, members, ...facts, ...times };
   }
   if (kind === KIND.settled) return settledOf(row, webhookId, members);
   throw corrupt(RECORDS, `a record of kind ${kind} is unknown`);
 }
 
 function settledOf(
-  row: Row,
+  row: StoredRow,
   webhookId: string,
   positions: readonly DeliveryPosition[],
 ): LaneRecord {
-  const [campaignId, isDelivered, reason, atMs, last, ids, userIds] = row.slice(3) as [
-    string,
-    boolean,
-    string,
-    number,
-    Row | null,
-    string[],
-    string[],
-  ];
-  const members = positions.map(
-    (position, i): SettledMember => ({ ...position, id: ids[i]!, userId: userIds[i]! }),
-  );
+  const campaignId = row.text();
+  const outcome = row.flag() ? 'delivered' : 'failed';
+  const reason = row.text();
+  const atMs = row.number();
+  const last = row.any();
+  const ids = row.texts();
+  const userIds = row.texts();
+  if (ids.length !== positions.length || userIds.length !== positions.length) {
+    throw corrupt(RECORDS, 'its members are not of one number');
+  }
   return {
-    kind: 'settled',
-    webhookId,
-    campaignId,
-    outcome: isDelivered ? 'delivered' : 'failed',
-    reason,
-    atMs,
-    ...(last === null ? {} : { last: factsOf(last) }),
-    members,
+    ...{ kind: 'settled', webhookId, campaignId, outcome, reason, atMs },
+    ...(last === null ? {} : { last: factsOf(new StoredRow(RECORDS, last)) }),
+    members: positions.map(
+      (position, i): SettledMember => ({ ...position, id: ids[i]!, userId: userIds[i]! }),
+    ),
   };
 }
 
@@ -153,26 +136,30 @@ function factsRow({ attempt, startedAtMs, answer, durationMs }: AttemptFacts): R
   return [attempt, startedAtMs, answer, durationMs];
 }
 
-function factsOf(row: Row): AttemptFacts {
-  const [attempt, startedAtMs, answer, durationMs] = row as [
-    number,
-    number,
-    AttemptFacts['answer'],
-    number,
-  ];
-  return { attempt, startedAtMs, answer, durationMs };
+function factsOf(row: StoredRow): AttemptFacts {
+  const [attempt, startedAtMs] = [row.whole(), row.number()];
+  const answer = row.any();
+  if (typeof answer !== 'number' && typeof answer !== 'string') {
+    throw corrupt(RECORDS, 'an answer is neither a status nor a code');
+  }
+  const durationMs = row.number();
+  return { attempt, startedAtMs, answer: answer as AttemptFacts['answer'], durationMs };
 }
 
+/** Positions as a flat list: offset, index, offset, index, … */
 function flatten(positions: readonly DeliveryPosition[]): number[] {
   const flat: number[] = [];
   for (const { offset, index } of positions) flat.push(offset, index);
   return flat;
 }
 
-function positionsOf(flat: Flat): DeliveryPosition[] {
+function positionsOf(row: StoredRow): DeliveryPosition[] {
+  const flat = row.wholes();
   const positions: DeliveryPosition[] = [];
   for (let i = 0; i < flat.length; i += 2) {
-    positions.push({ offset: flat[i]!, index: flat[i + 1]! });
+    const index = flat[i + 1];
+    if (index === undefined) throw corrupt(RECORDS, 'a position has no index');
+    positions.push({ offset: flat[i]!, index });
   }
   return positions;
 }

@@ -1,5 +1,6 @@
 import { Packr, Unpackr } from 'msgpackr';
 import { LapseError, messageOf } from '../../engine/errors.ts';
+import { corrupt } from '../stored-row.ts';
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' });
@@ -33,8 +34,4 @@ export function unpackVersioned(version: number, what: string, bytes: Uint8Array
   } catch (error) {
     throw corrupt(what, messageOf(error));
   }
-}
-
-export function corrupt(what: string, problem: string): LapseError {
-  return new LapseError('ERR_ENVELOPE_CORRUPT', `${what} must be whole, it is not: ${problem}.`);
 }

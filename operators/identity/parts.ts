@@ -1,12 +1,13 @@
 import { Packr, Unpackr } from 'msgpackr';
 import { ENVELOPE_BODY_BYTES_MAX, ENVELOPE_RECORDS_MAX } from '../../engine/envelope-layout.ts';
 import { EnvelopeWriter, namesBytes } from '../../engine/envelope-writer.ts';
-import { LapseError } from '../../engine/errors.ts';
+import { messageOf } from '../../engine/errors.ts';
 import type { Hash64 } from '../../engine/hash.ts';
 import { arrivalOf } from '../../engine/identities.ts';
 import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import type { RuleIdentity } from '../rules/rule-book.ts';
+import { corrupt, StoredRow } from '../stored-row.ts';
 
 /*
  * What goes from one partition to another when a user's id joins another's: its state in parts,
@@ -92,6 +93,7 @@ export function movedEvent(
 const packr = new Packr({ useRecords: false, variableMapSize: true, useToJSON: false });
 const unpackr = new Unpackr({ useRecords: false });
 const KINDS = ['window', 'profile', 'cancel', 'end'] as const;
+const PART = 'A moved part';
 
 export function encodePart(part: MovedPart): Uint8Array {
   const head = [KINDS.indexOf(part.kind), part.to.id, part.to.isAnonymous];
@@ -114,33 +116,59 @@ export function encodePart(part: MovedPart): Uint8Array {
 
 /** @throws LapseError `ERR_ENVELOPE_CORRUPT` */
 export function decodePart(bytes: Uint8Array): MovedPart {
-  const [kind, id, isAnonymous, ...rest] = unpackr.unpack(bytes) as [number, string, boolean];
-  const fields = rest as unknown[];
-  const to = { id, isAnonymous };
-  switch (KINDS[kind]) {
-    case 'window': {
-      const [rule, anchorAtMs, extendedMs, restarts, eventIdLo, eventIdHi, names, values] =
-        fields as [string, number, number, number, number, number, string[], unknown[]];
-      return {
-        kind: 'window',
-        to,
-        rule: JSON.parse(rule) as RuleIdentity,
-        ...{ anchorAtMs, extendedMs, restarts, eventIdLo, eventIdHi },
-        properties: Object.fromEntries(names.map((name, i) => [name, values[i]])),
-      };
-    }
+  const row = new StoredRow(PART, unpacked(bytes));
+  const kind = KINDS[row.whole()];
+  const to = { id: row.text(), isAnonymous: row.flag() };
+  switch (kind) {
+    case 'window':
+      return windowOf(to, row);
     case 'profile': {
-      const [names, values, saidAtMs] = fields as [string[], unknown[], number[]];
-      return { kind: 'profile', to, names, values, saidAtMs };
+      const [names, values, saidAtMs] = [row.texts(), row.list(), row.numbers()];
+      demandAsMany(names, values);
+      demandAsMany(names, saidAtMs);
+      return { kind, to, names, values, saidAtMs };
     }
-    case 'cancel': {
-      const [rule, match, eventAtMs] = fields as [string, number, number];
-      return { kind: 'cancel', to, rule: JSON.parse(rule) as RuleIdentity, match, eventAtMs };
-    }
+    case 'cancel':
+      return { kind, to, rule: ruleOf(row), match: row.whole(), eventAtMs: row.number() };
     case 'end':
-      return { kind: 'end', to, token: fields[0] as string };
+      return { kind, to, token: row.text() };
     default:
-      throw new LapseError('ERR_ENVELOPE_CORRUPT', `A moved part of kind ${kind} is not known.`);
+      throw corrupt(PART, 'it is of a kind that is not known');
+  }
+}
+
+function windowOf(to: UserId, row: StoredRow): MovedWindow {
+  const rule = ruleOf(row);
+  const times = { anchorAtMs: row.number(), extendedMs: row.number(), restarts: row.whole() };
+  const eventId = { eventIdLo: row.whole(), eventIdHi: row.whole() };
+  const [names, values] = [row.texts(), row.list()];
+  demandAsMany(names, values);
+  const properties = Object.fromEntries(names.map((name, i) => [name, values[i]]));
+  return { kind: 'window', to, rule, ...times, ...eventId, properties };
+}
+
+/** What it says of events is checked no further: the partition that sent it ran by it. */
+function ruleOf(row: StoredRow): RuleIdentity {
+  let rule: unknown;
+  try {
+    rule = JSON.parse(row.text());
+  } catch (error) {
+    throw corrupt(PART, `its rule is no JSON: ${messageOf(error)}`);
+  }
+  const isObject = typeof rule === 'object' && rule !== null && !Array.isArray(rule);
+  if (!isObject) throw corrupt(PART, 'its rule is no object');
+  return rule as RuleIdentity;
+}
+
+function demandAsMany(names: readonly string[], values: readonly unknown[]): void {
+  if (names.length !== values.length) throw corrupt(PART, 'its columns are not of one length');
+}
+
+function unpacked(bytes: Uint8Array): unknown {
+  try {
+    return unpackr.unpack(bytes);
+  } catch (error) {
+    throw corrupt(PART, messageOf(error));
   }
 }
 

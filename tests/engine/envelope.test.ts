@@ -1,12 +1,23 @@
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
-import { ENVELOPE_RECORDS_MAX, HEADER } from '../../engine/envelope-layout.ts';
+import {
+  columnOffsets,
+  ENVELOPE_RECORDS_MAX,
+  envelopeChecksum,
+  HEADER,
+} from '../../engine/envelope-layout.ts';
 import { decodeProperties, EnvelopeReader } from '../../engine/envelope-reader.ts';
 import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
 import { LapseError } from '../../engine/errors.ts';
 import { hash64, partitionOf } from '../../engine/hash.ts';
-import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/records.ts';
+import {
+  epochFrom,
+  type IncomingEvent,
+  leaveFrom,
+  RecordFlag,
+  RecordKind,
+} from '../../engine/records.ts';
 import { ANONYMOUS_SEED } from '../../engine/state/key.ts';
 import { anEvent } from './intake-records.ts';
 
@@ -99,6 +110,12 @@ describe('envelope', () => {
     );
   });
 
+  test('an id that begins with a byte order mark stays as it came', () => {
+    const events = ['\ufeff', '\ufeffu1'].map((userId) => anEvent({ userId, messageId: userId }));
+    const reader = load(envelopeOf(events));
+    expect(events.map((_, i) => reader.userIdOf(i))).toEqual(['\ufeff', '\ufeffu1']);
+  });
+
   test('holds 500 records, after which it is full', () => {
     const events = Array.from({ length: ENVELOPE_RECORDS_MAX }, (_, i) =>
       anEvent({ userId: `u${i}`, messageId: `m${i}`, properties: { i, [`p${i % 7}`]: 'é' } }),
@@ -181,6 +198,44 @@ describe('envelope: what its checksum does not tell', () => {
     const values = new Packr({ useRecords: false }).pack([1]);
     const decode = () => decodeProperties(['a', 'b'], values, 0, values.length);
     expect(decode).toThrow(expect.objectContaining({ code: 'ERR_ENVELOPE_CORRUPT' }) as Error);
+  });
+
+  test.each<[string, (view: DataView, at: ReturnType<typeof columnOffsets>) => void]>([
+    ['no time of receipt', (view) => view.setFloat64(HEADER.baseReceivedAtMs, Number.NaN, true)],
+    ['an endless one', (view) => view.setFloat64(HEADER.baseReceivedAtMs, Infinity, true)],
+    ['a name that is not listed', (view, { name }) => view.setUint16(name, 9, true)],
+    ['a shape that is not listed', (view, { shape }) => view.setUint16(shape + 2, 9, true)],
+    ['an id longer than its record', (view, { idLength }) => view.setUint16(idLength, 9_999, true)],
+    [
+      'a record that ends before it begins',
+      (view, { bodyEnd }) => view.setUint32(bodyEnd + 4, 0, true),
+    ],
+    ['a record beyond the body', (view, { bodyEnd }) => view.setUint32(bodyEnd + 4, 9_999, true)],
+    ['more records than columns', (view) => view.setUint16(HEADER.count, 9, true)],
+    ['names that begin nowhere', (view) => view.setUint32(HEADER.namesStart, 9_999, true)],
+  ])('an envelope with %s is refused', (_what, change) => {
+    const events = [anEvent({ properties: { a: 1 } }), anEvent({ messageId: 'm2' })];
+    const bytes = envelopeOf(events);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    change(view, columnOffsets(events.length));
+    view.setUint32(HEADER.crc, envelopeChecksum(bytes), true);
+    const isCorrupt = expect.objectContaining({ code: 'ERR_ENVELOPE_CORRUPT' }) as Error;
+    expect(() => load(bytes)).toThrow(isCorrupt);
+  });
+
+  test('a leave and a claim that say nothing are refused', () => {
+    const isCorrupt = expect.objectContaining({ code: 'ERR_ENVELOPE_CORRUPT' }) as Error;
+    const user = { id: 'u', isAnonymous: false };
+    const leave = { token: 't', from: user, to: user, joinedAtMs: START_MS };
+    expect(leaveFrom(leave)).toEqual(leave);
+    expect(epochFrom({ epoch: 3 })).toBe(3);
+    const lacking = Object.keys(leave).map((key) => ({ ...leave, [key]: undefined }));
+    for (const body of [null, 7, [], ...lacking, { ...leave, to: { id: 7, isAnonymous: false } }]) {
+      expect(() => leaveFrom(body), JSON.stringify(body)).toThrow(isCorrupt);
+    }
+    for (const body of [null, {}, { epoch: '3' }, { epoch: 0.5 }]) {
+      expect(() => epochFrom(body), JSON.stringify(body)).toThrow(isCorrupt);
+    }
   });
 
   test('a body that is no JSON is refused', () => {

@@ -8,6 +8,9 @@ import type { FuzzTarget } from './target.ts';
 /** From the repository's root, where every command of ours runs, also when this file was built. */
 export const CORPUS = join(process.cwd(), 'tests', 'fuzz', 'corpus');
 
+/** The input that the command feeds just now, for `--replay` should it break the whole process. */
+export const AT_HAND = join(process.cwd(), '.cache', 'fuzz', 'at-hand');
+
 export interface CorpusFile {
   readonly name: string;
   readonly bytes: Uint8Array;

@@ -1,11 +1,13 @@
 /**
  * The thread in which one target is fuzzed. Each input is put where the parent can see it before
- * it is fed, so that one that never ends, or takes the thread's memory, is known all the same.
+ * it is fed, so that one that never ends, or takes the thread's memory, is known all the same; and
+ * in `AT_HAND` too, for one that takes the whole process along.
  */
+import { ftruncateSync, openSync, writeSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
-import { mutatorOf } from './corpus.ts';
+import { AT_HAND, mutatorOf } from './corpus.ts';
 import { feed } from './feed.ts';
 import { InputWindow } from './input-window.ts';
 import type { FuzzOrder, FuzzProgress, FuzzReport } from './protocol.ts';
@@ -17,6 +19,7 @@ const window = new InputWindow(order.window);
 const target = TARGETS.find(({ name }) => name === order.target)!;
 
 setFlagsFromString('--expose-gc');
+const atHand = openSync(AT_HAND, 'w');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Bytes that stay: the heap and what lies outside of it. */
@@ -68,6 +71,8 @@ async function run(): Promise<FuzzReport> {
     if (n === warmAt) warmBytes = await bytesHeld();
     const input = mutator.input(seed, n);
     window.begin(input);
+    ftruncateSync(atHand, 0);
+    writeSync(atHand, input, 0, input.length, 0);
     const startedMs = performance.now();
     try {
       const outcome = await feed(runner, input);

@@ -7,7 +7,14 @@ import { jsonPayloads, msgpackPayloads, ndjsonPayloads } from './targets/event-p
 import { fileGzip, fileLines, importLines } from './targets/files.ts';
 import { filters, patterns } from './targets/filters.ts';
 import { httpDoor, httpSocket } from './targets/http-door.ts';
+import { aliasSections, movedParts, partitionRecords } from './targets/moves.ts';
 import { natsIntake } from './targets/nats-intake.ts';
+import {
+  commandValues,
+  fenceHeaders,
+  rejectedRecords,
+  sourcePositions,
+} from './targets/small-records.ts';
 import {
   checkpointDamage,
   checkpointIndexes,
@@ -33,10 +40,17 @@ export const TARGETS: readonly FuzzTarget[] = [
   envelopes,
   partitions,
   controls,
+  movedParts,
+  partitionRecords,
+  aliasSections,
   checkpointIndexes,
   checkpointDamage,
   laneRecords,
   trimMarks,
+  fenceHeaders,
+  sourcePositions,
+  rejectedRecords,
+  commandValues,
   webhookAnswers,
   receivers,
 ];

@@ -69,7 +69,7 @@ function fenceOf({ subject, headers }: StreamMessage): Fence | undefined {
   const position = headers?.get(FENCE_HEADER) ?? '';
   const writer = Number(subject.slice(subject.lastIndexOf('.') + 1));
   if (position === '' || Number.isNaN(writer)) return undefined;
-  return { writer, position: positionFrom(position) };
+  return { writer, position: positionFrom(position)! };
 }
 
 interface Subscription {

@@ -92,6 +92,11 @@ class LineSplitter {
   *push(chunk: Uint8Array): Generator<EventLine> {
     let start = 0;
     for (;;) {
+      // Empty lines by the million, as a small gzip file may hold them, cost next to nothing.
+      while (chunk[start] === LINE_FEED && this.#pendingBytes === 0) {
+        this.#lineNumber++;
+        start++;
+      }
       const end = chunk.indexOf(LINE_FEED, start);
       if (end < 0) break;
       const line = this.#line(chunk.subarray(start, end));

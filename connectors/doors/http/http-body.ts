@@ -1,11 +1,54 @@
 import { isUtf8 } from 'node:buffer';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { messageOf } from '../../../engine/errors.ts';
 import { bomLength } from '../../../engine/event-check/decode-payload.ts';
 import { HttpProblemError } from './http-problem.ts';
 
+export const TOO_LARGE = 'ERR_REQUEST_TOO_LARGE';
+/** First room for a body of unknown length. */
+const UNDECLARED_BYTES = 4 * 1024;
 const inflate = promisify(gunzip);
+
+/**
+ * Reads a body whole, into one buffer. A sender may give each byte in a chunk of its own: kept as
+ * they come, they would take 200 times the memory that is counted for the request.
+ * @param declaredBytes what `content-length` says, NaN without one
+ * @throws HttpProblemError when it is longer than `bytesMax`; what broke the connection
+ */
+export function readBody(
+  stream: Readable,
+  declaredBytes: number,
+  bytesMax: number,
+): Promise<Buffer> {
+  if (declaredBytes > bytesMax) return Promise.reject(tooLarge(bytesMax));
+  let body = Buffer.allocUnsafe(Number.isNaN(declaredBytes) ? UNDECLARED_BYTES : declaredBytes);
+  let length = 0;
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void) => {
+      stream.off('data', take);
+      settle();
+    };
+    const take = (chunk: Buffer) => {
+      const needed = length + chunk.length;
+      if (needed > bytesMax) {
+        end(() => reject(tooLarge(bytesMax)));
+        return;
+      }
+      if (needed > body.length) {
+        const larger = Buffer.allocUnsafe(Math.min(bytesMax, 2 * needed));
+        body.copy(larger, 0, 0, length);
+        body = larger;
+      }
+      length += chunk.copy(body, length);
+    };
+    stream.on('data', take);
+    stream.once('end', () => end(() => resolve(body.subarray(0, length))));
+    stream.once('error', (error) => end(() => reject(error)));
+    stream.once('close', () => end(() => reject(new Error('The connection was closed.'))));
+  });
+}
 
 /**
  * The bytes of a request as they were before `content-encoding`. Never inflates to more than
@@ -41,7 +84,7 @@ export async function decodeBody(
 export function tooLarge(bytesMax: number): HttpProblemError {
   return new HttpProblemError({
     status: 413,
-    code: 'ERR_REQUEST_TOO_LARGE',
+    code: TOO_LARGE,
     detail: `A request must have at most ${bytesMax} bytes (requestBytesMax), got more.`,
   });
 }

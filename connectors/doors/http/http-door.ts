@@ -4,6 +4,7 @@
  * has no keys, and listens on loopback only.
  */
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../../engine/clock.ts';
 import { LapseError, messageOf } from '../../../engine/errors.ts';
@@ -14,7 +15,7 @@ import {
 import { Acknowledgement, type Intake } from '../../../engine/intake.ts';
 import type { DoorCounters } from '../door-counters.ts';
 import type { RejectedStore } from '../rejected.ts';
-import { decodeBody, parseBody, tooLarge } from './http-body.ts';
+import { decodeBody, parseBody, readBody, TOO_LARGE } from './http-body.ts';
 import { type RequestEvents, RequestIntake } from './http-events.ts';
 import { type HttpProblem, HttpProblemError, sendProblem } from './http-problem.ts';
 import { RequestTurns } from './request-turns.ts';
@@ -61,9 +62,10 @@ export async function registerHttpDoor(
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(
       MEDIA_TYPES,
-      { parseAs: 'buffer', bodyLimit },
-      (request: FastifyRequest, body: Buffer) =>
-        decodeBody(body, request.headers['content-encoding'], bodyLimit),
+      async ({ headers }: FastifyRequest, stream: IncomingMessage) => {
+        const body = await readBody(stream, lengthOf(headers), bodyLimit);
+        return decodeBody(body, headers['content-encoding'], bodyLimit);
+      },
     );
     scope.addHook('onRequest', async (request, reply) => {
       const problem = door.closedBecause() ?? door.crowdedBecause(request);
@@ -139,7 +141,7 @@ class HttpDoor {
 
   /** Of a body of unknown length, or one to be inflated, as much as it may become. */
   #bytesToHold({ headers }: FastifyRequest): number {
-    const length = Number(headers['content-length'] ?? Number.NaN);
+    const length = lengthOf(headers);
     const isPlain = headers['content-encoding'] === undefined && length >= 0;
     return isPlain ? Math.min(length, this.bodyLimit) : this.bodyLimit;
   }
@@ -205,6 +207,8 @@ class HttpDoor {
 
   turnAway(reply: FastifyReply, problem: HttpProblem): FastifyReply {
     this.#counters.turnedAway(problem.code);
+    // The rest of the body is not read, so nothing can follow it.
+    if (problem.code === TOO_LARGE) void reply.header('connection', 'close');
     return sendProblem(reply, problem);
   }
 
@@ -220,7 +224,6 @@ class HttpDoor {
       };
     }
     const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
-    if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge(this.bodyLimit).problem;
     if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
       return {
         status: 415,
@@ -238,6 +241,11 @@ class HttpDoor {
 
 function tooMany(code: string, detail: string): HttpProblem {
   return { status: 429, code, detail, retryAfterSeconds: RETRY_AFTER_SECONDS };
+}
+
+/** Of the body, as its sender says; NaN when it does not. */
+function lengthOf(headers: IncomingHttpHeaders): number {
+  return Number(headers['content-length'] ?? Number.NaN);
 }
 
 function bytesOf(body: unknown): Buffer {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../engine/clock.ts';
+import { LapseError } from '../../../engine/errors.ts';
 import type { Log, Offset } from '../../../engine/log.ts';
 
 /** How far into a stream everything is durable in our log. */
@@ -43,7 +44,7 @@ export class SourcePosition {
           for (let stored = reader.poll(); stored !== undefined; stored = reader.poll()) {
             if (stored.offset < tail) continue;
             reader.close();
-            resolve(JSON.parse(new TextDecoder().decode(stored.bytes)) as StreamPosition);
+            resolve(decodePosition(stored.bytes));
             return;
           }
         } catch (error) {
@@ -95,4 +96,25 @@ export class SourcePosition {
     const offset = (await this.#log.append(this.#topic, bytes)) as Offset;
     if (++this.#saves % SAVES_PER_TRIM === 0) await this.#log.trim(this.#topic, offset - 1);
   }
+}
+
+/** @throws LapseError `ERR_ENVELOPE_CORRUPT` */
+export function decodePosition(bytes: Uint8Array): StreamPosition {
+  let position: Partial<StreamPosition> | null = null;
+  try {
+    position = JSON.parse(new TextDecoder().decode(bytes)) as Partial<StreamPosition> | null;
+  } catch {
+    // Refused below, in our words.
+  }
+  const { sequence, storedAtMs, created } = position ?? {};
+  const isWhole =
+    Number.isSafeInteger(sequence) &&
+    sequence! >= 0 &&
+    Number.isFinite(storedAtMs) &&
+    typeof created === 'string';
+  if (isWhole) return { sequence: sequence!, storedAtMs: storedAtMs!, created };
+  throw new LapseError(
+    'ERR_ENVELOPE_CORRUPT',
+    'The position in a stream must be JSON with a sequence, a time and a date, it is not.',
+  );
 }

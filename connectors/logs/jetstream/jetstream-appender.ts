@@ -5,7 +5,7 @@
  */
 import type { JetStreamClient, JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { headers, nuid } from '@nats-io/transport-node';
-import { externalError, type LapseError, userError } from '../../../engine/errors.ts';
+import { externalError, LapseError, userError } from '../../../engine/errors.ts';
 import { epochTakenError, fencedError, judgeFence, movedError } from '../../../engine/fence.ts';
 import type { Fence, Offset, WriterPosition } from '../../../engine/log.ts';
 import { ApiErrorCode, apiErrorCodeOf } from './api-errors.ts';
@@ -199,9 +199,18 @@ function isContested(error: unknown): boolean {
 }
 
 function lastFrom(message: StoredMsg): LastWritten {
+  const text = message.header.get(FENCE_HEADER);
+  const position = positionFrom(text);
+  if (position === undefined) {
+    throw new LapseError(
+      'ERR_ENVELOPE_CORRUPT',
+      `${FENCE_HEADER} of message ${message.seq} on '${message.subject}' must be three whole ` +
+        `numbers, got ${JSON.stringify(text)}: something else than Lapse wrote it.`,
+    );
+  }
   return {
     sequence: message.seq,
-    position: positionFrom(message.header.get(FENCE_HEADER)),
+    position,
     messageId: message.header.get(MESSAGE_ID_HEADER),
   };
 }

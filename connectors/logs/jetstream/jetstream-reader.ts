@@ -134,15 +134,16 @@ export class JetStreamReader implements LogReader {
 
   #take(message: Msg, { streamSequence: offset, storedAtMs }: DeliveryCursor): void {
     const bytes = message.data;
-    const position = message.headers?.get(FENCE_HEADER) ?? '';
+    const text = message.headers?.get(FENCE_HEADER) ?? '';
+    const position = text === '' ? undefined : positionFrom(text);
     const writer = Number(message.subject.slice(message.subject.lastIndexOf('.') + 1));
     this.#last = offset;
     this.#stockBytes += bytes.length;
     this.#stock.push(
       // Claims carry a position too, but have no number at the end of their subject.
-      position === '' || Number.isNaN(writer)
+      position === undefined || Number.isNaN(writer)
         ? { offset, storedAtMs, bytes }
-        : { offset, storedAtMs, fence: { writer, position: positionFrom(position) }, bytes },
+        : { offset, storedAtMs, fence: { writer, position }, bytes },
     );
     this.#wake();
   }

@@ -1,14 +1,28 @@
 import { describe, expect, test } from 'vitest';
 import { withEnvironment } from '../../../config/definitions/environment.ts';
 import { readYaml } from '../../../config/definitions/yaml-text.ts';
-import { DEFINITION_VALUES_MAX } from '../../../config/limits.ts';
+import { DEFINITION_DEPTH_MAX, DEFINITION_VALUES_MAX } from '../../../config/limits.ts';
 
 const refusalOf = (text: string) => (readYaml(text) as { refused?: string }).refused;
 
 describe('YAML of people we need not trust', () => {
-  test('nesting that would use up the stack is refused with its place', () => {
-    expect(refusalOf('['.repeat(100_000))).toMatch(/at line 1, column \d+: it is nested more than/);
+  test.each(['[', '{"a":', '- ', '? '])('nesting by %j is refused where it is too deep', (open) => {
+    const refused = refusalOf(open.repeat(100_000));
+    const column = Number(/ at line 1, column (\d+): it is nested more than/.exec(refused!)?.[1]);
+    // Not after the whole text was read, whose nesting costs more than its length.
+    expect(column).toBeLessThanOrEqual((DEFINITION_DEPTH_MAX + 5) * open.length);
   });
+
+  test.each([
+    ['[', ']'],
+    ['{"a":', '}'],
+  ])(
+    'nesting by %j up to the limit, and one more to be named with its path, is read',
+    (open, close) => {
+      const depth = DEFINITION_DEPTH_MAX + 2;
+      expect(refusalOf(`${open.repeat(depth)}1${close.repeat(depth)}`)).toBeUndefined();
+    },
+  );
 
   test('a key that comes twice is refused', () => {
     expect(refusalOf('a: 1\nb: 2\na: 3\n')).toBe(' at line 3, column 1: Map keys must be unique');

@@ -231,4 +231,18 @@ describe('source position', () => {
     expect(kept).toBeLessThan(50);
     expect(clock.timerCount).toBe(0);
   });
+
+  test.each([
+    '',
+    '{',
+    'null',
+    '7',
+    '{"sequence":1}',
+    '{"sequence":-1,"storedAtMs":1,"created":""}',
+  ])('a stored position %j is refused with a code', async (text) => {
+    const log = new MemoryLog({ partitionCount: 1 });
+    await log.append('door.EVENTS', new TextEncoder().encode(text));
+    const position = new SourcePosition(log, new ManualClock(START_MS), 'EVENTS');
+    await expect(position.load()).rejects.toMatchObject({ code: 'ERR_ENVELOPE_CORRUPT' });
+  });
 });

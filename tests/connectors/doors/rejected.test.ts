@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { RejectedStore, readRejected } from '../../../connectors/doors/rejected.ts';
+import { REJECTED_TOPIC, RejectedStore, readRejected } from '../../../connectors/doors/rejected.ts';
 import { MemoryLog, type MemoryLogOptions } from '../../../engine/memory-log.ts';
 import { ManualClock } from '../../engine/intake-clock.ts';
 
@@ -92,4 +92,13 @@ describe('rejected store', () => {
     expect(store.notKept).toBe(1);
     expect((await keptOf(log)).map(({ index }) => index)).toEqual([1]);
   });
+
+  test.each([[[0x93]], [[0xc1]], [[0x07]], [[0x91, 0x07]], [[0x91, 0x80]], [[]]])(
+    'an envelope of bytes %j is refused with a code',
+    async (bytes) => {
+      const { log } = storeOf();
+      await log.append(REJECTED_TOPIC, Uint8Array.from(bytes));
+      await expect(readRejected(log)).rejects.toMatchObject({ code: 'ERR_ENVELOPE_CORRUPT' });
+    },
+  );
 });

@@ -30,6 +30,13 @@ describe('payload', () => {
     ['an empty array', '[]', [], []],
     ['lines', '{"a":1}\r\n\n{"a":2}', [{ a: 1 }, { a: 2 }], ['{"a":1}\r', '{"a":2}']],
     ['a byte order mark', '\ufeff[1]', [1], ['1']],
+    ['a byte order mark before an object', '\ufeff {"a":1}', [{ a: 1 }], [' {"a":1}']],
+    [
+      'a byte order mark before lines',
+      '\ufeff{"a":1}\n\ufeff{"a":2}\n{"a":3}',
+      [{ a: 1 }, 'A line of NDJSON must be JSON, got 10 bytes that are not.', { a: 3 }],
+      ['{"a":1}', '\ufeff{"a":2}', '{"a":3}'],
+    ],
   ])('%s of JSON', (_what, text, values, texts) => {
     const decoded = decode(bytesOf(text));
     expect(decoded.values).toEqual(values);

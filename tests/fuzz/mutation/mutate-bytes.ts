@@ -2,7 +2,7 @@ import type { Prng } from '../../support/prng.ts';
 import { NASTY_BYTES, NASTY_DOUBLES, NASTY_INTEGERS } from './nasty.ts';
 
 const CHANGES_MAX = 4;
-const REPEAT_BYTES_MAX = 64 * 1024;
+const REPEAT_BYTES_MAX = 40 * 1024;
 
 /**
  * Changed bytes of their own.
@@ -60,7 +60,7 @@ function changed(
       const part = bytes.subarray(at, end);
       if (part.length === 0 || prng.chance(0.7)) return bytes;
       const times = Math.min(
-        prng.pick([9, 300, 5_000]),
+        prng.pick([9, 9, 300, 300, 5_000]),
         Math.floor(REPEAT_BYTES_MAX / part.length),
       );
       return spliced(bytes, at, at, Buffer.concat(new Array<Uint8Array>(times).fill(part)));

@@ -8,7 +8,7 @@ import { NASTY_NAMES, NASTY_VALUES, YAML_WORDS } from './nasty.ts';
 import { jsonOf, msgpackOf, type Tree, treeOf } from './tree.ts';
 
 /** An input is cut off here: larger ones only take longer. */
-const INPUT_BYTES_MAX = 256 * 1024;
+const INPUT_BYTES_MAX = 64 * 1024;
 const SCALE = 0x9e3779b1;
 
 /** Makes inputs of a target: the n-th of a seed is always the same. */
@@ -48,7 +48,10 @@ export class Mutator {
     const isStructural = tree !== undefined && prng.chance(0.6);
     if (isStructural) {
       const changed = mutateTree(tree, prng, { others: this.#others, words: this.#words });
-      const body = this.#format === 'msgpack' ? msgpackOf(changed) : Buffer.from(jsonOf(changed));
+      const body =
+        this.#format === 'msgpack'
+          ? msgpackOf(changed, INPUT_BYTES_MAX)
+          : Buffer.from(jsonOf(changed, INPUT_BYTES_MAX));
       const head = prng.chance(0.8) ? this.#heads[at]! : prng.pick(this.#heads);
       bytes = head.length === 0 ? body : Buffer.concat([head, body]);
     }

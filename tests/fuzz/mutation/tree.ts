@@ -15,13 +15,23 @@ export interface Raw {
   readonly msgpack: Uint8Array;
 }
 
-/** Of plain values; what has no form in a tree becomes null. */
-export function treeOf(value: unknown): Tree {
-  if (Array.isArray(value)) return { kind: 'list', items: value.map(treeOf) };
+/** Deeper trees are changed by their bytes only: what walks trees here calls itself. */
+const DEPTH_MAX = 200;
+
+/**
+ * Of plain values; what has no form in a tree becomes null.
+ * @throws RangeError when it is too deep
+ */
+export function treeOf(value: unknown, depth = 0): Tree {
+  if (depth > DEPTH_MAX) throw new RangeError(`A tree of more than ${DEPTH_MAX} levels.`);
+  if (Array.isArray(value)) {
+    return { kind: 'list', items: value.map((child) => treeOf(child, depth + 1)) };
+  }
   if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value);
     return {
       kind: 'map',
-      entries: Object.entries(value).map(([key, child]) => [key, treeOf(child)]),
+      entries: entries.map(([key, child]) => [key, treeOf(child, depth + 1)]),
     };
   }
   const isLeaf = ['string', 'number', 'boolean'].includes(typeof value);
@@ -34,44 +44,63 @@ export function copyOf(tree: Tree): Tree {
   return { kind: 'map', entries: tree.entries.map(([key, child]) => [key, copyOf(child)]) };
 }
 
-export function jsonOf(tree: Tree): string {
-  switch (tree.kind) {
-    case 'raw':
-      return tree.json;
-    case 'leaf':
-      return JSON.stringify(tree.value);
-    case 'list':
-      return `[${tree.items.map(jsonOf).join(',')}]`;
-    case 'map':
-      return `{${tree.entries.map(([key, child]) => `${JSON.stringify(key)}:${jsonOf(child)}`).join(',')}}`;
-  }
-}
-
-export function msgpackOf(tree: Tree): Uint8Array {
-  const parts: Uint8Array[] = [];
-  write(tree, parts);
-  return Buffer.concat(parts);
-}
-
-function write(tree: Tree, parts: Uint8Array[]): void {
-  switch (tree.kind) {
-    case 'raw':
-      parts.push(tree.msgpack);
-      return;
-    case 'leaf':
-      parts.push(leafBytes(tree.value));
-      return;
-    case 'list':
-      parts.push(header(0x90, 0xdc, tree.items.length));
-      for (const item of tree.items) write(item, parts);
-      return;
-    case 'map':
-      parts.push(header(0x80, 0xde, tree.entries.length));
-      for (const [key, child] of tree.entries) {
-        parts.push(textBytes(key));
-        write(child, parts);
+/** Stops in the middle once it is longer than `charsMax`: parts that are repeated can grow without end. */
+export function jsonOf(tree: Tree, charsMax = Number.POSITIVE_INFINITY): string {
+  let text = '';
+  const writeJson = (node: Tree): void => {
+    if (text.length > charsMax) return;
+    if (node.kind === 'raw') text += node.json;
+    else if (node.kind === 'leaf') text += JSON.stringify(node.value);
+    else if (node.kind === 'list') {
+      text += '[';
+      for (const [i, item] of node.items.entries()) {
+        if (text.length > charsMax) break;
+        if (i > 0) text += ',';
+        writeJson(item);
       }
-  }
+      text += ']';
+    } else {
+      text += '{';
+      for (const [i, [key, child]] of node.entries.entries()) {
+        if (text.length > charsMax) break;
+        text += `${i > 0 ? ',' : ''}${JSON.stringify(key)}:`;
+        writeJson(child);
+      }
+      text += '}';
+    }
+  };
+  writeJson(tree);
+  return text;
+}
+
+/** Stops as `jsonOf` does. */
+export function msgpackOf(tree: Tree, bytesMax = Number.POSITIVE_INFINITY): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let room = bytesMax;
+  const put = (bytes: Uint8Array): void => {
+    parts.push(bytes);
+    room -= bytes.length;
+  };
+  const write = (node: Tree): void => {
+    if (node.kind === 'raw') put(node.msgpack);
+    else if (node.kind === 'leaf') put(leafBytes(node.value));
+    else if (node.kind === 'list') {
+      put(header(0x90, 0xdc, node.items.length));
+      for (const item of node.items) {
+        if (room < 0) return;
+        write(item);
+      }
+    } else {
+      put(header(0x80, 0xde, node.entries.length));
+      for (const [key, child] of node.entries) {
+        if (room < 0) return;
+        put(textBytes(key));
+        write(child);
+      }
+    }
+  };
+  write(tree);
+  return Buffer.concat(parts);
 }
 
 function header(short: number, long: number, length: number): Uint8Array {

@@ -109,6 +109,6 @@ export const definitions: FuzzTarget = {
     'http://a@b/',
     'https://x/?a=%ff#',
   ],
-  share: 0.3,
+  share: 0.03,
   open: () => ({ run }),
 };

@@ -13,7 +13,7 @@ import { RecordKind } from '../../../engine/records.ts';
 import { campaignCounters } from '../../../operators/campaign-counters.ts';
 import { campaignPipeline } from '../../../operators/campaign-pipeline.ts';
 import { campaignOf, definitionsOf, inactionOf } from '../../support/partition-harness.ts';
-import { demand, type FuzzRunner, type FuzzTarget, type Outcome } from '../target.ts';
+import { demand, type FuzzRunner, type FuzzTarget, type Outcome, stopsOrRuns } from '../target.ts';
 import { EVENTS } from './event-seeds.ts';
 
 const AT_MS = Date.parse('2026-01-05T09:00:00Z');
@@ -83,10 +83,11 @@ export const envelopes: FuzzTarget = {
   name: 'envelopes',
   format: 'bytes',
   seeds: envelopeSeeds,
+  share: 1.5,
   open: () => new EnvelopeRunner(),
 };
 
-function partitionOf(): Partition {
+export function partitionOf(): Partition {
   const partition = new Partition({
     partitionCount: 8,
     createPipeline: campaignPipeline({ counters: campaignCounters() }),
@@ -103,7 +104,7 @@ function partitionOf(): Partition {
   return partition;
 }
 
-function stored(offset: number, write: (writer: EnvelopeWriter) => void) {
+export function stored(offset: number, write: (writer: EnvelopeWriter) => void) {
   const writer = new EnvelopeWriter();
   write(writer);
   return { offset, storedAtMs: 0, bytes: writer.finish() };
@@ -134,16 +135,18 @@ function runControl(input: Uint8Array): Outcome {
   } catch {
     return 'refused';
   }
-  const partition = partitionOf();
-  const later = stored(2, (writer) => {
-    writer.addJson(RecordKind.control, control, AT_MS);
-    fill(writer, 8);
-    writer.addTick(AT_MS + 10_000_000);
+  return stopsOrRuns(() => {
+    const partition = partitionOf();
+    partition.begin(
+      stored(2, (writer) => {
+        writer.addJson(RecordKind.control, control, AT_MS);
+        fill(writer, 8);
+        writer.addTick(AT_MS + 10_000_000);
+      }),
+    );
+    partition.run(() => false);
+    partition.pipeline.restore(JSON.parse(JSON.stringify(partition.pipeline.freeze())));
   });
-  partition.begin(later);
-  partition.run(() => false);
-  partition.pipeline.restore(JSON.parse(JSON.stringify(partition.pipeline.freeze())));
-  return 'accepted';
 }
 
 export const controls: FuzzTarget = {
@@ -174,6 +177,6 @@ export const controls: FuzzTarget = {
     'did',
     'state',
   ],
-  share: 0.4,
+  share: 0.08,
   open: () => ({ run: runControl }),
 };

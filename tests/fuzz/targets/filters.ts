@@ -110,7 +110,7 @@ export const filters: FuzzTarget = {
     'notContains startsWith endsWith matches exists before after on inLast inNext exactlyAgo',
     'containsAll isTrue isFalse price city tags at where event 2026-01-05 1d 36500d $D_1',
   ].flatMap((words) => words.split(' ')),
-  share: 0.6,
+  share: 0.3,
   open: () => ({ run: runFilter }),
 };
 
@@ -146,6 +146,6 @@ export const patterns: FuzzTarget = {
       '#i\n',
     ],
   ],
-  share: 0.15,
+  share: 0.1,
   open: () => ({ run: runPattern }),
 };

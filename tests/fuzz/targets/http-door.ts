@@ -68,7 +68,7 @@ class InjectRunner implements FuzzRunner {
       const answer = response.json<Answer>();
       if (answer.accepted === undefined) {
         demand(typeof answer.code === 'string', () => `No code: ${response.body.slice(0, 300)}`);
-      } else demandCounts(answer, this.#log.events - before);
+      } else demandCounts(answer, this.#log.events - before, mayJoin(url, body));
     }
     return statusCode === 200 ? 'accepted' : 'refused';
   }
@@ -78,8 +78,14 @@ class InjectRunner implements FuzzRunner {
   }
 }
 
-function demandCounts({ accepted, rejected = [] }: Answer, stored: number): void {
-  demand(accepted === stored, () => `${accepted} events were accepted, ${stored} are in the log.`);
+/** An alias is said by joining two ids, and is no event in the log. */
+function mayJoin(url: string, body: Buffer): boolean {
+  return /alias|^\/v1\/a\b/.test(url) || body.includes('alias') || body.includes('\\u0');
+}
+
+function demandCounts({ accepted = 0, rejected = [] }: Answer, stored: number, mayBeLess: boolean) {
+  const isRight = mayBeLess ? stored <= accepted : stored === accepted;
+  demand(isRight, () => `${accepted} events were accepted, ${stored} are in the log.`);
   const indexes = new Set(rejected.map(({ index }) => index));
   demand(indexes.size === rejected.length, () => 'An index was refused twice.');
   for (const { code } of rejected) demand(code.startsWith('ERR_'), () => `The code ${code}.`);
@@ -208,7 +214,7 @@ export const httpSocket: FuzzTarget = {
     'HTTP/9.9',
     'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
   ],
-  share: 0.02,
+  share: 0.01,
   open: async () => {
     const { server } = await openServer();
     await server.listen({ host: '127.0.0.1', port: 0 });

@@ -117,5 +117,6 @@ export const times: FuzzTarget = {
     '#Etc/GMT+12\n',
     '1111111111111111',
   ],
+  share: 0.6,
   open: () => ({ run }),
 };
