@@ -97,15 +97,35 @@ export class IntakeLane {
    * Adds the leaves of an envelope that may not have been stored once more, before all that waits:
    * behind a gate they might wait for themselves. Every time after theirs is later.
    */
-  leaveAgain({ leaves }: Sealed): void {
-    if (leaves.length === 0) return;
+  leaveAgain(sealed: Sealed): void {
+    this.#waiting.unshift(...this.#leavesOf(sealed));
+  }
+
+  /** Takes out all that waits. Gates stay, and the leaves that they may wait for. */
+  drop(): Sealed[] {
+    if (this.writer.count > 0) this.seal();
+    const waiting = this.#waiting.splice(0);
+    const dropped: Sealed[] = [];
+    for (const entry of waiting) {
+      if ('gate' in entry) this.#waiting.push(entry);
+      else {
+        dropped.push(entry);
+        this.#waiting.push(...this.#leavesOf(entry));
+      }
+    }
+    return dropped;
+  }
+
+  /** An envelope of nothing but the leaves; none when there are none. */
+  #leavesOf({ leaves }: Sealed): Sealed[] {
+    if (leaves.length === 0) return [];
     const writer = new EnvelopeWriter();
     for (const { leave, receivedAtMs } of leaves) {
       writer.addJson(RecordKind.leave, leave, receivedAtMs);
     }
     const bytes = writer.finish();
     this.#onSealed(bytes.length);
-    this.#waiting.unshift({ bytes, recordCount: leaves.length, acknowledgements: [], leaves });
+    return [{ bytes, recordCount: leaves.length, acknowledgements: [], leaves }];
   }
 
   /**

@@ -346,20 +346,27 @@ export class Intake {
   #settle(lane: IntakeLane, sealed: Sealed, error: unknown): void {
     lane.isAppending = false;
     this.#appends--;
-    this.#bytesInFlight -= sealed.bytes.length;
+    const settled = [sealed];
     if (error === undefined) {
       this.envelopesAppended++;
       this.recordsAppended += sealed.recordCount;
       this.#unread.appended(sealed.recordCount, this.#clock.now());
     } else {
       this.appendsFailed++;
+      // What its door brings again must not be overtaken by what waits behind it, ticks above all:
+      // it may cancel what they fire. So all of that fails with it.
+      const comesAgain = sealed.acknowledgements.some(({ onFailure }) => onFailure !== undefined);
+      if (comesAgain) settled.push(...lane.drop());
       // A gate waits for what leaves by it, and the ids are joined already: said twice, a leave
       // moves nothing more.
       lane.leaveAgain(sealed);
     }
     this.#enqueue(lane);
     const failure = error === undefined ? undefined : unavailable(error);
-    for (const acknowledgement of sealed.acknowledgements) acknowledgement.settle(failure);
+    for (const { bytes, acknowledgements } of settled) {
+      this.#bytesInFlight -= bytes.length;
+      for (const acknowledgement of acknowledgements) acknowledgement.settle(failure);
+    }
     this.#tellRoom();
     this.#tellIdle();
     this.#pump();
