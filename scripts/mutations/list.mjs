@@ -171,4 +171,22 @@ export const MUTATIONS = [
     from: 'event.eventAtMs > deadlineOf(',
     to: 'event.eventAtMs >= deadlineOf(',
   },
+  {
+    name: 'of two windows a repeat restarts the one that is found first',
+    file: 'operators/rules/inaction.js',
+    from: 'if (open === -1 || windows.anchorAtMs(slot) < windows.anchorAtMs(open))',
+    to: 'if (open === -1)',
+  },
+  {
+    name: 'a last delivery that is lost is not noticed',
+    file: 'connectors/nats/pull-session.js',
+    from: 'this.#noticeLoss(info.delivered.consumer_seq);',
+    to: '',
+  },
+  {
+    name: 'what the NATS door reads again is overtaken by what waited behind it',
+    file: 'engine/intake.js',
+    from: 'settled.push(...lane.drop());',
+    to: '{}',
+  },
 ];
