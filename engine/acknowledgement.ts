@@ -5,8 +5,11 @@ export class Acknowledgement {
   readonly durable: Promise<void>;
   #resolve!: () => void;
   #reject!: (reason: unknown) => void;
+  /** Called as soon as a part has failed. With it, all of it is brought again, in its order. */
+  readonly onFailure: (() => void) | undefined;
 
-  constructor() {
+  constructor(options: { readonly onFailure?: () => void } = {}) {
+    this.onFailure = options.onFailure;
     this.durable = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -20,7 +23,10 @@ export class Acknowledgement {
   }
 
   settle(failure?: unknown): void {
-    if (failure !== undefined) this.#failure ??= failure;
+    if (failure !== undefined) {
+      this.#failure ??= failure;
+      this.onFailure?.();
+    }
     if (--this.#pending > 0) return;
     if (this.#failure === undefined) this.#resolve();
     else this.#reject(this.#failure);

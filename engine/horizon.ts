@@ -133,11 +133,17 @@ export class HorizonDoor {
     return this.#passedMs;
   }
 
-  /** Everything received before `atMs` has been added. Never goes back. */
+  /** Everything received before `atMs` has been added. Goes back only by `fallBack`. */
   passed(atMs: number): void {
     if (atMs <= this.#passedMs) return;
     this.#passedMs = atMs;
     this.#calls.moved();
+  }
+
+  /** Of what was added, all that was received after `atMs` has failed and will be added again. */
+  fallBack(atMs: number): void {
+    this.#passedMs = Math.min(this.#passedMs, atMs);
+    this.isBehind = true;
   }
 
   /** Asks the door to find out how far it is. */

@@ -9,9 +9,11 @@ export interface Sealed {
   readonly acknowledgements: readonly Acknowledgement[];
   /** Of users who leave the partition by it: somebody waits for each to have left. */
   readonly leaves: readonly Leaving[];
+  /** The lane's time before it. Unix ms. */
+  readonly beforeMs: number;
 }
 
-interface Leaving {
+export interface Leaving {
   readonly leave: Leave;
   readonly receivedAtMs: number;
 }
@@ -55,6 +57,7 @@ export class IntakeLane {
   readonly #oldestWaiters = new Set<OldestWaiter>();
   /** Of the envelope that is being gathered. */
   #firstReceivedAtMs = 0;
+  #beforeMs = 0;
   #acknowledgements: Acknowledgement[] = [];
   #leaves: Leaving[] = [];
   readonly #waiting: Sealed[] = [];
@@ -81,6 +84,7 @@ export class IntakeLane {
   /** The time of the next record, which is not below that of the one before. Unix ms. */
   timeOf(receivedAtMs: number): number {
     const wantedMs = Math.min(receivedAtMs, this.limitMs);
+    if (this.writer.count === 0) this.#beforeMs = this.lastReceivedAtMs;
     if (wantedMs > this.lastReceivedAtMs) this.lastReceivedAtMs = wantedMs;
     const atMs = this.lastReceivedAtMs;
     if (this.writer.count === 0) this.#firstReceivedAtMs = atMs;
@@ -150,8 +154,15 @@ export class IntakeLane {
    * Adds the leaves of an envelope that may not have been stored once more. Nothing of the users
    * has been added since, as what comes for them waits for their arrival.
    */
-  leaveAgain({ leaves }: Sealed): void {
+  leaveAgain(leaves: readonly Leaving[]): void {
     for (const { leave, receivedAtMs } of leaves) this.leave(leave, this.timeOf(receivedAtMs));
+  }
+
+  /** Takes out all that waits behind an envelope that was not stored; time is what it was before. */
+  dropBehind({ beforeMs }: Sealed): Sealed[] {
+    if (this.writer.count > 0) this.seal();
+    this.lastReceivedAtMs = beforeMs;
+    return this.#waiting.splice(0);
   }
 
   /** Calls back when everything added so far is stored, or its senders are told that it was not. */
@@ -179,6 +190,7 @@ export class IntakeLane {
       recordCount: count,
       acknowledgements: this.#acknowledgements,
       leaves: this.#leaves,
+      beforeMs: this.#beforeMs,
     });
     this.#acknowledgements = [];
     this.#leaves = [];

@@ -4,7 +4,7 @@ import { type ErrorDetails, externalError, LapseError, messageOf } from './error
 import { partitionOf } from './hash.ts';
 import { Horizon } from './horizon.ts';
 import { arrivalOf, Identities, type Join, leaveOf, nameOf, type Relay } from './identities.ts';
-import { type Hold, IntakeLane, type Sealed } from './intake-lane.ts';
+import { type Hold, IntakeLane, type Leaving, type Sealed } from './intake-lane.ts';
 import { IntakeTicks } from './intake-ticks.ts';
 import type { Log } from './log.ts';
 import { type IncomingEvent, type Leave, RecordKind } from './records.ts';
@@ -68,6 +68,7 @@ export class Intake {
   readonly #held = new Set<Held>();
   /** By arrival: what goes on when it stands in the log. */
   readonly #moves = new Map<string, () => void>();
+  #isAbandoned = false;
   /** Tells the tokens of this run from those that a replay of an earlier one brings again. */
   readonly #tokenPrefix: string;
   #tokens = 0;
@@ -211,6 +212,7 @@ export class Intake {
    * of them there, and whoever sent it would wait for ever.
    */
   abandon(): void {
+    this.#isAbandoned = true;
     this.#users.clear();
     for (const held of this.#held) this.#giveBack(held, this.#failure);
     this.#tellIdle();
@@ -224,11 +226,12 @@ export class Intake {
   #move(join: Join, receivedAtMs: number, acknowledgement: Acknowledgement): void {
     const { source, target, token } = this.#wayOf(join);
     const held = this.#hold([source, target], receivedAtMs, acknowledgement, LEAVE_BYTES);
+    // The ids are joined already, whatever becomes of those who wait.
+    held.mustGoOn = true;
     this.#handOver(join, token, held, (goOn) => {
       target.whenSettled(() => {
-        if (!this.#held.has(held)) return;
         const leave = leaveOf(join, token, target.limitMs);
-        this.#leave(source, leave, receivedAtMs, acknowledgement);
+        this.#leave(source, leave, receivedAtMs, held.acknowledgement);
         goOn();
       });
     });
@@ -252,7 +255,7 @@ export class Intake {
     this.#handOver(join, token, held, (goOn) => {
       target.whenOldest(held.holds.at(-1)!.hold, () => {
         target.whenSettled(() => {
-          if (!this.#held.has(held)) return;
+          if (!this.#held.has(held)) return this.moved(arrivalOf(token, join.to));
           const leaves = (name: string) =>
             this.#leave(source, leaveOf(join, name, target.limitMs), receivedAtMs, undefined);
           // The partition knows the next id of the chain only: it shall send straight to the last.
@@ -282,6 +285,7 @@ export class Intake {
    */
   #handOver({ from, to }: Join, token: string, held: Held, add: (goOn: () => void) => void): void {
     this.#users.run([nameOf(from), nameOf(to)], (done) => {
+      if (this.#isAbandoned) return;
       this.#moves.set(arrivalOf(token, to), () => {
         this.#release(held);
         done();
@@ -296,7 +300,8 @@ export class Intake {
     const copy = { ...event };
     const held = this.#hold([lane], receivedAtMs, acknowledgement, bytesOf(copy));
     this.#users.run([nameOfUser(copy)], (done) => {
-      this.#addEvent(lane, copy, receivedAtMs, acknowledgement);
+      const isAwaited = this.#held.has(held);
+      if (isAwaited) this.#addEvent(lane, copy, receivedAtMs, acknowledgement);
       this.#giveBack(held, undefined);
       this.#release(held);
       done();
@@ -312,7 +317,7 @@ export class Intake {
   ): Held {
     const atMs = Math.max(...lanes.map((lane) => lane.holdTimeOf(receivedAtMs)));
     const holds = [...new Set(lanes)].map((lane) => ({ lane, hold: lane.hold(atMs) }));
-    const held = { holds, acknowledgement, bytes };
+    const held: Held = { holds, acknowledgement, bytes, mustGoOn: false };
     this.#held.add(held);
     this.#bytesInFlight += bytes;
     acknowledgement.hold();
@@ -323,7 +328,19 @@ export class Intake {
   #giveBack(held: Held, failure: LapseError | undefined): void {
     if (!this.#held.delete(held)) return;
     this.#bytesInFlight -= held.bytes;
-    held.acknowledgement.settle(failure);
+    held.acknowledgement?.settle(failure);
+  }
+
+  /** What is held for the lane fails, but for what its users' ids need. */
+  #failHeld(lane: IntakeLane, failure: LapseError): void {
+    for (const held of this.#held) {
+      if (!held.holds.some((one) => one.lane === lane)) continue;
+      if (!held.mustGoOn) this.#giveBack(held, failure);
+      else {
+        held.acknowledgement?.settle(failure);
+        held.acknowledgement = undefined;
+      }
+    }
   }
 
   #release({ holds }: Held): void {
@@ -408,19 +425,32 @@ export class Intake {
   #settle(lane: IntakeLane, sealed: Sealed, error: unknown): void {
     lane.isAppending = false;
     this.#appends--;
-    this.#bytesInFlight -= sealed.bytes.length;
-    if (error === undefined) {
+    const failure = error === undefined ? undefined : unavailable(error);
+    const settled = [sealed];
+    if (failure === undefined) {
       this.envelopesAppended++;
       this.recordsAppended += sealed.recordCount;
       this.#unread.appended(sealed.recordCount, this.#clock.now());
     } else {
       this.appendsFailed++;
-      if (sealed.leaves.length > 0) this.#leaveAgain(lane, sealed);
+      // What its door brings again must not be overtaken by what waits behind it, ticks above all:
+      // it may cancel what they fire. So all of that fails with it.
+      const comesAgain = sealed.acknowledgements.some(({ onFailure }) => onFailure !== undefined);
+      if (comesAgain) {
+        settled.push(...lane.dropBehind(sealed));
+        this.#failHeld(lane, failure);
+      }
+      this.#leaveAgain(
+        lane,
+        settled.flatMap(({ leaves }) => leaves),
+      );
     }
-    lane.settled();
+    for (const { bytes, acknowledgements } of settled) {
+      this.#bytesInFlight -= bytes.length;
+      for (const acknowledgement of acknowledgements) acknowledgement.settle(failure);
+      lane.settled();
+    }
     this.#enqueue(lane);
-    const failure = error === undefined ? undefined : unavailable(error);
-    for (const acknowledgement of sealed.acknowledgements) acknowledgement.settle(failure);
     this.#tellRoom();
     this.#tellIdle();
     this.#pump();
@@ -430,13 +460,14 @@ export class Intake {
    * Somebody waits for what leaves by it, and the ids are joined already. Said twice, a leave moves
    * nothing more. After a pause: a log that is full refuses at once.
    */
-  #leaveAgain(lane: IntakeLane, sealed: Sealed): void {
-    const bytes = LEAVE_BYTES * sealed.leaves.length;
+  #leaveAgain(lane: IntakeLane, leaves: readonly Leaving[]): void {
+    if (leaves.length === 0) return;
+    const bytes = LEAVE_BYTES * leaves.length;
     this.#bytesInFlight += bytes;
     this.#clock.at(this.#clock.now() + LEAVE_AGAIN_MS, () => {
       this.#bytesInFlight -= bytes;
       const before = lane.gatheredBytes;
-      lane.leaveAgain(sealed);
+      lane.leaveAgain(leaves);
       this.#added(lane, before, undefined);
     });
   }
@@ -450,8 +481,11 @@ export class Intake {
 interface Held {
   /** Of each lane once, the last one's is where it goes. */
   readonly holds: readonly { readonly lane: IntakeLane; readonly hold: Hold }[];
-  readonly acknowledgement: Acknowledgement;
+  /** Undefined once its sender has been told that it failed. */
+  acknowledgement: Acknowledgement | undefined;
   readonly bytes: number;
+  /** It is added even when nobody waits for it any more. */
+  mustGoOn: boolean;
 }
 
 /** About what a leave takes. */

@@ -28,6 +28,8 @@ const EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 3_000;
 /** Two heartbeats missed and some. */
 const SILENCE_MS_MAX = 8_000;
+/** What was given so long ago, while nothing at all came, is lost on the way. */
+const LOST_AFTER_MS = 2_000;
 /** A consumer whose reader is busy elsewhere asks for nothing; it is kept this long. */
 const INACTIVE_MS_MAX = 300_000;
 const NS_PER_MS = 1e6;
@@ -75,6 +77,8 @@ export class PullSession {
   #heardAtMs = 0;
   /** The last message when the watch looked: reading the clock for each costs too much. */
   #watchedSequence = 0;
+  /** What the server had given, by its own count, and what had come by then. */
+  #awaited = { given: 0, taken: 0, sinceMs: 0 };
   #cancelWatch: (() => void) | undefined;
   #isEnded = false;
 
@@ -143,7 +147,22 @@ export class PullSession {
       throw externalError('ERR_NATS_CONSUMER', `There is no consumer of '${stream}'.`);
     }
     const info = await manager.consumers.info(stream, this.#consumer);
+    this.#noticeLoss(info.delivered.consumer_seq);
     return info.delivered.consumer_seq + info.num_pending;
+  }
+
+  /**
+   * A delivery that is lost shows when the next one comes. When it was the last one, nothing comes,
+   * and only the server's count tells.
+   */
+  #noticeLoss(givenSequence: number): void {
+    const nowMs = this.#clock.now();
+    const taken = this.#consumerSequence;
+    if (taken !== this.#awaited.taken || taken >= this.#awaited.given) {
+      this.#awaited = { given: givenSequence, taken, sinceMs: nowMs };
+    } else if (nowMs - this.#awaited.sinceMs >= LOST_AFTER_MS) {
+      this.break(`delivery ${this.#awaited.given} did not come`);
+    }
   }
 
   end(): void {

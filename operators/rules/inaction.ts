@@ -103,13 +103,17 @@ export class Inaction {
     if (overtaken) return 'cancelled';
     const count = windows.find(key, node.number);
     if (rule.onRepeat !== 'parallel') {
+      let open = -1;
       for (let i = 0; i < count; i++) {
         const slot = windows.found[i]!;
         const endsAtMs = deadlineOf(rule, windows.anchorAtMs(slot), windows.extendedMs(slot));
         // One that has run out and only waits for its grace is not prolonged any more.
         if (eventAtMs > endsAtMs || !this.#isTied(slot, rule, match, text)) continue;
-        return this.#repeat(slot, rule, event, kept);
+        // Behind it one may stand that an event ahead of its time has opened. They are found in any
+        // order, and in another one after a recovery.
+        if (open === -1 || windows.anchorAtMs(slot) < windows.anchorAtMs(open)) open = slot;
       }
+      if (open !== -1) return this.#repeat(open, rule, event, kept);
     }
     if (count >= OPEN_WINDOWS_MAX) return 'refused';
     windows.open(

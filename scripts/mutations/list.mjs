@@ -35,8 +35,8 @@ export const MUTATIONS = [
   },
   {
     name: 'a tick comes before what was received up to then',
-    file: 'engine/intake.js',
-    from: 'this.horizon.wait(atMs, () => {',
+    file: 'engine/intake-ticks.js',
+    from: 'this.#horizon.wait(atMs, () => {',
     to: 'setImmediate(() => {',
   },
   {
@@ -48,20 +48,26 @@ export const MUTATIONS = [
   {
     name: 'a second append of a partition is in flight',
     file: 'engine/intake.js',
-    from: 'lane.isQueued || lane.isAppending || !lane.hasNext',
-    to: 'lane.isQueued || !lane.hasNext',
+    from: 'lane.isQueued || lane.isAppending',
+    to: 'lane.isQueued',
   },
   {
-    name: 'no gate is closed on a join',
+    name: 'a user leaves before what came earlier for the survivor is stored',
     file: 'engine/intake.js',
-    from: 'lane.close(token);',
-    to: '',
+    from: 'source.close(token);',
+    to: '{}',
+  },
+  {
+    name: 'what comes for the survivor after a join does not wait for what moves',
+    file: 'engine/intake-lane.js',
+    from: 'first.onReached = undefined;',
+    to: 'first.onReached = undefined; first.isOpen = true;',
   },
   {
     name: 'a gate does not open when what it waits for has arrived elsewhere',
     file: 'engine/intake.js',
-    from: 'const lane = this.#gates.get(token);',
-    to: 'const lane = undefined;',
+    from: 'lane.open(arrival);',
+    to: '',
   },
   {
     name: 'a leave is not said again after a failed append',
@@ -164,5 +170,23 @@ export const MUTATIONS = [
     file: 'operators/rules/inaction.js',
     from: 'event.eventAtMs > deadlineOf(',
     to: 'event.eventAtMs >= deadlineOf(',
+  },
+  {
+    name: 'of two windows a repeat restarts the one that is found first',
+    file: 'operators/rules/inaction.js',
+    from: 'if (open === -1 || windows.anchorAtMs(slot) < windows.anchorAtMs(open))',
+    to: 'if (open === -1)',
+  },
+  {
+    name: 'a last delivery that is lost is not noticed',
+    file: 'connectors/nats/pull-session.js',
+    from: 'this.#noticeLoss(info.delivered.consumer_seq);',
+    to: '',
+  },
+  {
+    name: 'what the NATS door reads again is overtaken by what waited behind it',
+    file: 'engine/intake.js',
+    from: 'settled.push(...lane.drop());',
+    to: '{}',
   },
 ];

@@ -13,12 +13,15 @@ export interface Archived {
 
 /** Everything that the log ever stored: what the checkers read. */
 export class Archive {
+  /** Called once it stands there, whoever stored it. */
+  onStored: (topic: string) => void = () => undefined;
   readonly #topics = new Map<string, Archived[]>();
 
   add(topic: string, envelope: Archived): void {
     const envelopes = this.#topics.get(topic);
     if (envelopes === undefined) this.#topics.set(topic, [envelope]);
     else envelopes.push(envelope);
+    this.onStored(topic);
   }
 
   of(topic: string): readonly Archived[] {

@@ -33,7 +33,7 @@ function askOracles(world: World): Oracle[] {
   const inputs = Array.from({ length: workload.partitionCount }, (_, partition) =>
     inputOf(archive, partition, plans).map((record) => withMessageId(world, record)),
   );
-  const oracles = inputs.map(() => new Oracle(post));
+  const oracles = inputs.map(() => new Oracle(post, world.scheduler.coverage));
   const moved = inputs.flat().flatMap((record) => {
     return record.kind === 'event' && record.isMoved ? [String(record.facts.id)] : [];
   });

@@ -42,6 +42,8 @@ export type OracleRecord =
       readonly from: OracleUser;
       readonly to: OracleUser;
       readonly token: string;
+      readonly joinedAtMs: number;
+      readonly arrivesAtMs: number;
     }
   /** A part of a luggage, the last one or not. */
   | {

@@ -3,7 +3,9 @@
  * plain lists, walked whole for every record. It shares no code with the engine. One oracle a
  * partition; what a join takes from one to another goes by the hand of whoever runs them.
  */
+import type { Coverage } from './coverage.ts';
 import { compare, matches, nameOf, userKey, valueText } from './oracle-filters.ts';
+import { profileOf } from './oracle-profile.ts';
 import type {
   Attribute,
   Cancel,
@@ -15,7 +17,8 @@ import type {
   Version,
   Window,
 } from './oracle-records.ts';
-import type { CampaignPlan, DefinitionsPlan, EventConfig } from './workload.ts';
+import { dueAtMs, endOf, inOrderOfFiring, isSame } from './oracle-windows.ts';
+import type { DefinitionsPlan, EventConfig } from './workload.ts';
 
 const DAY_MS = 86_400_000;
 const REORDER_MS = 5_000;
@@ -37,8 +40,11 @@ export class Oracle {
   readonly #post: Post;
   #count = 0;
 
-  constructor(post: Post) {
+  readonly #coverage: Coverage;
+
+  constructor(post: Post, coverage: Coverage) {
     this.#post = post;
+    this.#coverage = coverage;
   }
 
   get openWindows(): number {
@@ -47,6 +53,10 @@ export class Oracle {
 
   take(record: OracleRecord): void {
     if (record.kind === 'claim') return;
+    const isAtDeadline = this.#windows.some((window) => dueAtMs(window) === record.receivedAtMs);
+    if (record.kind === 'event' && isAtDeadline) {
+      this.#coverage.met('event received at a deadline');
+    }
     this.#passTime(record.kind === 'tick' ? record.receivedAtMs : record.receivedAtMs - 1);
     this.timeMs = Math.max(this.timeMs, record.receivedAtMs);
     if (record.kind === 'event') this.#event(record);
@@ -60,12 +70,24 @@ export class Oracle {
     due.sort(inOrderOfFiring);
     for (const window of due) {
       this.#windows = this.#windows.filter((other) => other !== window);
-      if (!window.version.isDropped) {
+      if (window.version.isDropped) this.#coverage.met('window of a removed campaign ended');
+      else {
+        this.#coverWindow(window);
         const { user, isAnonymous } = window;
         const event = { ...window.newest, user, isAnonymous };
         this.#qualify(window.version.campaign, event, dueAtMs(window));
       }
     }
+  }
+
+  #coverWindow({ version, rule, firstAtMs, anchorAtMs, matched }: Window): void {
+    const coverage = this.#coverage;
+    coverage.met('inaction qualified');
+    if (rule.graceMs > 0) coverage.met('inaction qualified after a grace');
+    if (matched !== undefined) coverage.met('inaction qualified for a matched value');
+    if (version.isRetired) coverage.met('window of an old version qualified');
+    const isLongest = firstAtMs + rule.maxExtendMs < anchorAtMs + rule.withinMs;
+    if (isLongest) coverage.met('window at its longest extension');
   }
 
   #define(plan: DefinitionsPlan, publishedAtMs: number): void {
@@ -103,9 +125,13 @@ export class Oracle {
       .sort((a, b) => compare(a.campaign, b.campaign) || a.number - b.number);
     // What nobody asks for is not remembered, so that it is no first one of a later duplicate.
     if (asked.length === 0 && event.type !== 'identify') return;
-    if (this.#isDuplicate(event)) return;
+    if (this.#isDuplicate(event)) {
+      this.#coverage.met('duplicate ignored');
+      return;
+    }
     if (this.#aliases.has(userKey(event))) {
       this.sentOn.push(String(event.facts.id));
+      this.#coverage.met('event sent on to another id');
       return;
     }
     if (event.type === 'identify') {
@@ -120,7 +146,9 @@ export class Oracle {
       if (version.isRetired || !('action' in rule) || event.eventAtMs < version.publishedAtMs) {
         continue;
       }
-      if (matches(rule.action, event)) this.#qualify(version.campaign, event, this.timeMs);
+      if (!matches(rule.action, event)) continue;
+      this.#coverage.met('action qualified');
+      this.#qualify(version.campaign, event, this.timeMs);
     }
   }
 
@@ -162,8 +190,11 @@ export class Oracle {
   #leave(from: OracleUser, to: OracleUser, token: string): void {
     const key = userKey(from);
     const isMine = (one: OracleUser) => userKey(one) === key;
+    const windows = this.#windows.filter(isMine);
+    if (windows.length > 0) this.#coverage.met('join with open windows');
+    if ((this.#profiles.get(key)?.size ?? 0) > 0) this.#coverage.met('join with a profile');
     this.#post.send(token, to, {
-      windows: this.#windows.filter(isMine),
+      windows,
       cancels: this.#cancels.filter(
         ({ event, timeMs }) => isMine(event) && timeMs >= this.timeMs - REORDER_MS,
       ),
@@ -225,7 +256,10 @@ export class Oracle {
         event.eventAtMs > window.anchorAtMs &&
         event.eventAtMs <= endsAtMs,
     );
-    if (isCancelled) return;
+    if (isCancelled) {
+      this.#coverage.met('moved window cancelled on arrival');
+      return;
+    }
     const mine = this.#windows.filter(
       (other) => other.version === version && userKey(other) === userKey(window),
     );
@@ -233,6 +267,7 @@ export class Oracle {
       .filter((other) => rule.onRepeat !== 'parallel' && other.matched === matched)
       .sort((a, b) => a.anchorAtMs - b.anchorAtMs);
     if (tied !== undefined) {
+      this.#coverage.met('moved window tied with another');
       const stays = rule.onRepeat === 'restart' ? endOf(tied) >= endsAtMs : endOf(tied) <= endsAtMs;
       if (stays) return;
       this.#windows = this.#windows.filter((other) => other !== tied);
@@ -257,16 +292,22 @@ export class Oracle {
     if (!('inaction' in rule)) return;
     const { match } = rule.inaction;
     const matched = match && valueText(event.facts, match.without);
-    this.#windows = this.#windows.filter(
+    const cancelled = this.#windows.filter(
       (window) =>
-        !(
-          window.version === version &&
-          userKey(window) === userKey(event) &&
-          window.matched === matched &&
-          event.eventAtMs > window.anchorAtMs &&
-          event.eventAtMs <= endOf(window)
-        ),
+        window.version === version &&
+        userKey(window) === userKey(event) &&
+        window.matched === matched &&
+        event.eventAtMs > window.anchorAtMs &&
+        event.eventAtMs <= endOf(window),
     );
+    this.#windows = this.#windows.filter((window) => !cancelled.includes(window));
+    for (const window of cancelled) {
+      this.#coverage.met('window cancelled');
+      if (event.eventAtMs === endOf(window)) {
+        this.#coverage.met('window cancelled by an event at its very end');
+      }
+      if (endOf(window) < this.timeMs) this.#coverage.met('window cancelled within its grace');
+    }
     this.#cancels.push({ version, event, timeMs: this.timeMs });
   }
 
@@ -287,7 +328,10 @@ export class Oracle {
         cancel.event.eventAtMs > event.eventAtMs &&
         cancel.event.eventAtMs <= event.eventAtMs + withinMs,
     );
-    if (isOvertaken) return;
+    if (isOvertaken) {
+      this.#coverage.met('did overtaken by its without');
+      return;
+    }
     const mine = this.#windows.filter(
       (window) => window.version === version && userKey(window) === userKey(event),
     );
@@ -298,7 +342,11 @@ export class Oracle {
       this.#repeat(open, event, onRepeat);
       return;
     }
-    if (mine.length >= WINDOWS_MAX) return;
+    if (mine.length >= WINDOWS_MAX) {
+      this.#coverage.met('window limit reached');
+      return;
+    }
+    if (mine.length > 0) this.#coverage.met('window beside another');
     this.#windows.push({
       version,
       rule: rule.inaction,
@@ -316,12 +364,19 @@ export class Oracle {
 
   /** One that has run out and waits for its grace may stand beside the one that followed it. */
   #repeat(open: readonly Window[], event: OracleEvent, onRepeat: 'restart' | 'keepFirst'): void {
-    const window = open[0]!;
-    if (onRepeat === 'keepFirst' || event.eventAtMs < window.anchorAtMs) return;
-    if (window.restarts >= RESTARTS_MAX) return;
+    const [window] = [...open].sort((a, b) => a.anchorAtMs - b.anchorAtMs) as [Window];
+    if (onRepeat === 'keepFirst' || event.eventAtMs < window.anchorAtMs) {
+      this.#coverage.met('window kept at a repeat');
+      return;
+    }
+    if (window.restarts >= RESTARTS_MAX) {
+      this.#coverage.met('window restarted as often as it may be');
+      return;
+    }
     window.anchorAtMs = event.eventAtMs;
     window.newest = event;
     window.restarts++;
+    this.#coverage.met('window restarted');
     window.notBeforeMs = this.timeMs;
   }
 
@@ -335,61 +390,8 @@ export class Oracle {
       isAnonymous: event.isAnonymous,
       atMs,
       expiresAtMs: atMs + campaign.ttlMs,
-      profile: this.#profileOf(campaign, event),
+      profile: profileOf(campaign, event, this.#profiles.get(userKey(event))),
       occurrence: String(event.facts.id),
     });
   }
-
-  #profileOf(campaign: CampaignPlan, event: OracleEvent): Record<string, unknown> {
-    const known = this.#profiles.get(userKey(event)) ?? new Map<string, Attribute>();
-    const attributes = Object.fromEntries(
-      [...known]
-        .filter(([, { value }]) => value !== null)
-        .map(([name, { value }]) => [name, value]),
-    );
-    const { email, anonymousId, ...data } = attributes;
-    const all: Record<string, unknown> = {
-      email,
-      identity: event.isAnonymous ? undefined : event.user,
-      objectId: event.isAnonymous ? event.user : anonymousId,
-      profileData: Object.keys(data).length > 0 ? data : undefined,
-      eventProperties: event.facts,
-      pushToken: undefined,
-    };
-    const names: Record<string, string> = {
-      email: 'Email',
-      identity: 'Identity',
-      objectId: 'ObjectId',
-      profileData: 'ProfileData',
-      eventProperties: 'Event_properties',
-      pushToken: 'Push_token',
-    };
-    return Object.fromEntries(
-      campaign.fields
-        .filter((field) => all[field] !== undefined)
-        .map((field) => [names[field]!, all[field]]),
-    );
-  }
-}
-
-function endOf({ rule, anchorAtMs, firstAtMs }: Window): number {
-  return Math.min(anchorAtMs + rule.withinMs, firstAtMs + rule.maxExtendMs);
-}
-
-function dueAtMs(window: Window): number {
-  return Math.max(endOf(window) + window.rule.graceMs, window.notBeforeMs);
-}
-
-function inOrderOfFiring(a: Window, b: Window): number {
-  return (
-    dueAtMs(a) - dueAtMs(b) ||
-    compare(a.user, b.user) ||
-    Number(a.isAnonymous) - Number(b.isAnonymous) ||
-    compare(a.version.campaign, b.version.campaign) ||
-    a.number - b.number
-  );
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,7 +1,9 @@
+import type { EventServer } from './event-server.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { WallClock } from './simulated-clock.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
-import { type PlannedEvent, type Workload, wireEvent } from './workload.ts';
+import { wireEvent } from './wire.ts';
+import type { PlannedEvent, Workload } from './workload.ts';
 
 export interface ProducerFaults {
   /** Share of requests and of answers that get lost between producer and door. */
@@ -16,6 +18,8 @@ export interface Try {
   readonly receivedAtMs: number;
   readonly happenedAtMs: number;
   readonly sentAtMs: number;
+  /** By way of NATS: the receipt is its stream's. */
+  readonly isPublished: boolean;
 }
 
 const BACKOFF_MS_MAX = 1_500;
@@ -28,6 +32,7 @@ export class Producer {
   readonly #scheduler: Scheduler;
   readonly #wall: WallClock;
   readonly #front: () => SimulatedProcess | undefined;
+  readonly #events: EventServer | undefined;
   readonly faults: ProducerFaults;
   /** Acknowledged events by the id in their facts. */
   readonly acknowledged = new Set<string>();
@@ -40,37 +45,77 @@ export class Producer {
     readonly scheduler: Scheduler;
     readonly wall: WallClock;
     readonly front: () => SimulatedProcess | undefined;
+    /** Takes half of the requests as messages. */
+    readonly events: EventServer | undefined;
     readonly faults: ProducerFaults;
   }) {
     this.#scheduler = options.scheduler;
     this.#wall = options.wall;
     this.#front = options.front;
+    this.#events = options.events;
     this.faults = options.faults;
   }
 
   plan(startMs: number, { requests, roundMs }: Pick<Workload, 'requests' | 'roundMs'>): void {
     for (const request of requests) {
       this.waiting++;
+      const events = this.#scheduler.prng.chance(0.5) ? this.#events : undefined;
       this.#scheduler.at(startMs + request[0]!.atMs, undefined, () => {
         const nowMs = this.#wall.now();
         const happened = request.map(
           ({ ageMs }) => Math.floor((nowMs - (ageMs ?? 0)) / roundMs) * roundMs,
         );
-        this.#send(request, happened);
+        if (events === undefined) this.#send(request, happened);
+        else this.#publish(events, request, happened);
       });
     }
   }
 
+  /** By way of NATS: what its stream has acknowledged is safe, whatever becomes of our processes. */
+  #publish(
+    events: EventServer,
+    request: readonly PlannedEvent[],
+    happened: readonly number[],
+  ): void {
+    const scheduler = this.#scheduler;
+    const { prng, coverage } = scheduler;
+    const again = () => {
+      scheduler.after(50 + prng.next() * BACKOFF_MS_MAX, undefined, () =>
+        this.#publish(events, request, happened),
+      );
+    };
+    const sentAtMs = this.#wall.now();
+    const wire = wireRequest(request, happened, sentAtMs);
+    const isLost = prng.chance(this.faults.lost);
+    scheduler.after(scheduler.delayMs(0.05, this.faults.slowMs), undefined, () => {
+      const receivedAtMs = isLost ? undefined : events.publish(wire.length === 1 ? wire[0] : wire);
+      if (receivedAtMs === undefined) return again();
+      coverage.met('message published to NATS');
+      this.#remember(request, { happened, sentAtMs, receivedAtMs, isPublished: true });
+      if (prng.chance(this.faults.lost)) return again();
+      // It does not say what it thinks of an event.
+      const refused = request.flatMap(({ type }, i) => (type === 'nonsense' ? [i] : []));
+      scheduler.after(scheduler.delayMs(0.05, this.faults.slowMs), undefined, () =>
+        this.#done(request, refused),
+      );
+    });
+  }
+
   #send(request: readonly PlannedEvent[], happened: readonly number[]): void {
     const scheduler = this.#scheduler;
-    const { prng } = scheduler;
+    const { prng, coverage } = scheduler;
     const again = () => {
       scheduler.after(50 + prng.next() * BACKOFF_MS_MAX, undefined, () =>
         this.#send(request, happened),
       );
     };
     const process = this.#front();
-    if (process === undefined || prng.chance(this.faults.lost)) {
+    if (process === undefined) {
+      again();
+      return;
+    }
+    if (prng.chance(this.faults.lost)) {
+      coverage.met('request to a door lost');
       again();
       return;
     }
@@ -84,15 +129,19 @@ export class Producer {
     process.life.onEnd.push(() => settle(again));
     scheduler.after(5_000, undefined, () => settle(again));
     const sentAtMs = this.#wall.now();
-    const wire = request.map((event, i) =>
-      wireEvent(event, { happenedAtMs: happened[i]!, sentAtMs }),
-    );
+    const wire = wireRequest(request, happened, sentAtMs);
     scheduler.after(scheduler.delayMs(0.05, this.faults.slowMs), process.life, () => {
       const isBatch = request.length > 1;
-      this.#remember(request, { happened, sentAtMs, receivedAtMs: process.clock.now() });
+      const receivedAtMs = process.clock.now();
+      this.#remember(request, { happened, sentAtMs, receivedAtMs, isPublished: false });
       process.take(wire, isBatch).then(
         ({ status, rejected }) => {
-          if (prng.chance(this.faults.lost)) return;
+          if (status === 503) coverage.met('door said 503');
+          if (status === 429) coverage.met('door said 429');
+          if (prng.chance(this.faults.lost)) {
+            coverage.met('answer of a door lost');
+            return;
+          }
           scheduler.after(scheduler.delayMs(0.05, this.faults.slowMs), undefined, () =>
             settle(() => (status === 200 ? this.#done(request, rejected!) : again())),
           );
@@ -104,26 +153,38 @@ export class Producer {
 
   #remember(
     request: readonly PlannedEvent[],
-    at: { happened: readonly number[]; sentAtMs: number; receivedAtMs: number },
+    at: Omit<Try, 'event' | 'happenedAtMs'> & { readonly happened: readonly number[] },
   ): void {
-    const { happened, sentAtMs, receivedAtMs } = at;
+    const { happened, ...rest } = at;
     for (const [i, event] of request.entries()) {
       const id = event.facts.id as string | undefined;
       if (id === undefined) continue;
       const tries = this.tries.get(id) ?? [];
       this.tries.set(id, tries);
-      tries.push({ event, receivedAtMs, happenedAtMs: happened[i]!, sentAtMs });
+      if (tries.length > 0) this.#scheduler.coverage.met('event sent again');
+      tries.push({ event, happenedAtMs: happened[i]!, ...rest });
     }
   }
 
   #done(request: readonly PlannedEvent[], rejected: readonly number[]): void {
+    const { coverage } = this.#scheduler;
     this.waiting--;
     for (const [i, event] of request.entries()) {
       const isBad = event.type === 'nonsense';
+      if (isBad) coverage.met('event refused');
+      if (event.type === 'alias') coverage.met('join by alias');
       if (isBad !== rejected.includes(i)) {
         this.problems.push(`a door ${isBad ? 'took' : 'refused'} ${JSON.stringify(event)}`);
       }
       if (!isBad) this.acknowledged.add(event.facts.id as string);
     }
   }
+}
+
+function wireRequest(
+  request: readonly PlannedEvent[],
+  happened: readonly number[],
+  sentAtMs: number,
+): Record<string, unknown>[] {
+  return request.map((event, i) => wireEvent(event, { happenedAtMs: happened[i]!, sentAtMs }));
 }

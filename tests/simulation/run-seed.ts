@@ -2,6 +2,8 @@ import { keyOf } from '../../engine/state/key.ts';
 import type { Archive } from './archive.ts';
 import { checkQueues } from './check-queues.ts';
 import { checkAll } from './checkers.ts';
+import { coverLoad } from './cover-load.ts';
+import type { Coverage } from './coverage.ts';
 import { deliveriesIn, settledIn } from './stored.ts';
 import { START_MS, World } from './world.ts';
 
@@ -13,6 +15,7 @@ export interface SeedResult {
   readonly traceHash: string;
   readonly trace: readonly string[];
   readonly figures: SeedFigures;
+  readonly met: Coverage['counts'];
 }
 
 export interface SeedFigures {
@@ -26,6 +29,7 @@ export interface SeedFigures {
 /** Longest time that anything of a workload may still take when the faults are over. */
 const DRAIN_MS_MAX = 1_200_000;
 const LOOK_MS = 250;
+const STOP_MS_MAX = 30_000;
 /** After everything has come to rest nothing may happen any more. */
 const QUIET_MS = 5_000;
 const PROBLEMS_SHOWN_MAX = 8;
@@ -38,7 +42,10 @@ export async function runSeed(seed: number, keepsTrace = false): Promise<SeedRes
   process.on('unhandledRejection', onUnhandled);
   try {
     await live(world);
-    if (world.problems.length === 0) checkAll(world);
+    if (world.problems.length === 0) {
+      checkAll(world);
+      coverLoad(world);
+    }
   } catch (error) {
     world.problem(`the run broke: ${(error as Error).stack ?? String(error)}`);
   } finally {
@@ -50,6 +57,7 @@ export async function runSeed(seed: number, keepsTrace = false): Promise<SeedRes
     problems: world.problems.slice(0, PROBLEMS_SHOWN_MAX),
     traceHash: world.trace.hash,
     trace: world.trace.lines,
+    met: world.scheduler.coverage.counts,
     figures: {
       steps: world.scheduler.steps,
       processes: world.processes.length,
@@ -95,7 +103,8 @@ async function stopAndStartAgain(world: World, isBroken: () => boolean): Promise
     },
     (error: unknown) => world.problem(`could not stop: ${String(error)}`),
   );
-  await scheduler.run(scheduler.nowMs + 30_000, () => isStopped || isBroken());
+  const untilMs = scheduler.nowMs + STOP_MS_MAX + setBackMs(world);
+  await scheduler.run(untilMs, () => isStopped || isBroken());
   if (!isStopped) {
     world.problem('a clean stop did not end');
     return;
@@ -111,6 +120,12 @@ async function stopAndStartAgain(world: World, isBroken: () => boolean): Promise
   if (replayed.some((count) => count > 1)) {
     world.problem(`records were replayed after a clean stop: ${replayed.join(', ')}`);
   }
+}
+
+/** A timer that ran when the clock was set back waits until the clock shows its time again. */
+function setBackMs({ faults }: World): number {
+  const jumps = faults.blows.map((blow) => (blow.kind === 'clock' ? blow.byMs : 0));
+  return jumps.reduce((sum, byMs) => sum - Math.min(0, byMs), 0);
 }
 
 /** Of an id that has become another's nothing is left in its partition. */
@@ -129,9 +144,11 @@ function isAtRest(world: World): boolean {
 }
 
 /** What there is still to do; empty when there is nothing. */
-function describeUnrest({ process, producer, workload, archive }: World): string {
+function describeUnrest({ process, producer, workload, archive, events }: World): string {
+  const published = events?.lastSequence ?? 0;
   if (producer.waiting > 0) return `${producer.waiting} requests are not acknowledged`;
   if (process === undefined || !process.isReady) return 'no process is ready';
+  if (process.natsSequence < published) return 'the NATS door has not read all';
   if ((process.intake?.bytesInFlight ?? 0) > 0) return 'the intake has not ended';
   if (process.runners.length < workload.partitionCount) return 'partitions are not open';
   for (const runner of process.runners) {

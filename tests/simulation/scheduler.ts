@@ -1,4 +1,5 @@
 import { Prng } from '../support/prng.ts';
+import { Coverage } from './coverage.ts';
 
 /** What may be called off before it happens. */
 interface Happening {
@@ -24,6 +25,8 @@ const STALL_MS_MAX = 40;
  */
 export class Scheduler {
   readonly prng: Prng;
+  /** Told of all that happens to a run and is worth counting. */
+  readonly coverage = new Coverage();
   /** Unix ms, with fractions; the world's own time, which no clock jump changes. */
   nowMs: number;
   /** Happenings so far. */

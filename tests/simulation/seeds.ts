@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { CoverageTable } from './coverage-table.ts';
 import { runSeed, type SeedResult } from './run-seed.ts';
 
 const USAGE = `Usage: npm run seeds -- [count] [--from N] [--workers N] [--stop-at-first]
@@ -24,6 +25,7 @@ interface Tally {
   processes: number;
   readonly homes: Map<string, number>;
   readonly failures: SeedResult[];
+  readonly coverage: CoverageTable;
 }
 
 async function main(): Promise<number> {
@@ -78,6 +80,7 @@ async function runMany(options: {
     processes: 0,
     homes: new Map(),
     failures: [],
+    coverage: new CoverageTable(),
   };
   let next = from;
   const isOver = () => next >= from + count || (stopsAtFirst && tally.failures.length > 0);
@@ -93,8 +96,12 @@ async function runMany(options: {
     ),
   );
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  for (const line of tally.coverage.lines()) process.stdout.write(`${line}\n`);
+  process.stdout.write('\n');
   summarize(tally, startedAtMs, workers);
-  return tally.failures.length === 0 ? 0 : 1;
+  const uncovered = tally.coverage.problems();
+  for (const problem of uncovered) process.stdout.write(`NOT MET ${problem}\n`);
+  return tally.failures.length + uncovered.length === 0 ? 0 : 1;
 }
 
 /** One worker process, which is given a seed at a time. */
@@ -130,7 +137,7 @@ function work(
 
 function brokenResult(seed: number, problem: string): SeedResult {
   const figures = { steps: 0, processes: 0, events: 0, qualifications: 0, requests: 0 };
-  return { seed, home: '-', problems: [problem], traceHash: '', trace: [], figures };
+  return { seed, home: '-', problems: [problem], traceHash: '', trace: [], figures, met: {} };
 }
 
 function addTo(tally: Tally, result: SeedResult): void {
@@ -141,7 +148,10 @@ function addTo(tally: Tally, result: SeedResult): void {
   tally.steps += result.figures.steps;
   tally.processes += result.figures.processes;
   tally.homes.set(result.home, (tally.homes.get(result.home) ?? 0) + 1);
-  if (result.problems.length === 0) return;
+  if (result.problems.length === 0) {
+    tally.coverage.add(result.met);
+    return;
+  }
   tally.failures.push(result);
   if (tally.failures.length > FAILURES_SHOWN_MAX) return;
   process.stdout.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}seed ${result.seed} FAILED\n`);

@@ -27,10 +27,11 @@ const SECTOR_BYTES = 512;
 export class SimulatedDisk {
   readonly #scheduler: Scheduler;
   readonly faults: DiskFaults;
+  /** Called when a file of this life has grown, or has got its name. */
+  onChanged: (life: Life, what: 'write' | 'checkpoint') => void = () => undefined;
   readonly #files = new Map<string, File>();
   /** Renames and removals since their folder was synced, oldest first: how to take each back. */
   #unsynced: { readonly folder: string; readonly undo: () => void }[] = [];
-  failures = 0;
 
   constructor(scheduler: Scheduler, faults: DiskFaults) {
     this.#scheduler = scheduler;
@@ -50,7 +51,11 @@ export class SimulatedDisk {
           return Buffer.from(file.bytes);
         }),
       create: (path) => step(() => this.#create(path, life)),
-      rename: (from, to) => step(() => this.#rename(from, to)),
+      rename: (from, to) =>
+        step(() => {
+          this.#rename(from, to);
+          this.onChanged(life, 'checkpoint');
+        }),
       remove: (path) => step(() => this.#remove(path)),
       syncFolder: (path) =>
         step(() => {
@@ -61,32 +66,35 @@ export class SimulatedDisk {
 
   /** The machine loses power: what was not synced is gone, or a part of it. */
   losePower(): void {
-    const { prng } = this.#scheduler;
+    const { prng, coverage } = this.#scheduler;
     for (const { undo } of this.#unsynced.reverse()) {
       // In order: when one did not reach the disk, none after it did.
       if (prng.chance(0.4)) break;
       undo();
+      coverage.met('rename or removal undone');
     }
     this.#unsynced = [];
     for (const file of this.#files.values()) {
       if (file.syncedBytes >= file.bytes.length) continue;
       const kept = file.syncedBytes + prng.below(file.bytes.length - file.syncedBytes + 1);
+      if (kept < file.bytes.length) coverage.met('written bytes lost with the power');
       file.bytes = Buffer.from(file.bytes.subarray(0, kept));
       if (kept > file.syncedBytes && prng.chance(0.5)) {
         const from = file.syncedBytes + prng.below(kept - file.syncedBytes);
         file.bytes.fill(0, from, Math.min(kept, from + SECTOR_BYTES));
+        coverage.met('write torn');
       }
     }
   }
 
-  /** Whole checkpoints below a folder, newest first. */
-  checkpointsIn(folder: string): string[] {
+  /** Checkpoints below a folder, newest first. */
+  checkpointsIn(folder: string): { readonly path: string; readonly isWhole: boolean }[] {
     const offsetOf = (name: string) => Number(/^(\d+)-/.exec(name)?.[1]);
     return this.#namesIn(folder)
       .filter((name) => name.endsWith('.ckpt'))
-      .filter((name) => this.#files.get(`${folder}/${name}`)?.isDamaged === false)
       .sort((a, b) => offsetOf(b) - offsetOf(a))
-      .map((name) => `${folder}/${name}`);
+      .map((name) => `${folder}/${name}`)
+      .map((path) => ({ path, isWhole: this.#files.get(path)?.isDamaged === false }));
   }
 
   /** Flips a bit, or cuts the file short. */
@@ -106,17 +114,20 @@ export class SimulatedDisk {
   }
 
   #step<Result>(life: Life, work: () => Result): Promise<Result> {
-    const { prng } = this.#scheduler;
+    const { prng, coverage } = this.#scheduler;
     const delayMs = this.#scheduler.delayMs(0.02, this.faults.slowMs);
+    if (delayMs > 100) coverage.met('disk operation of over 100 ms');
     const fails = prng.chance(this.faults.failing);
     return new Promise((resolve, reject) => {
       this.#scheduler.after(delayMs, life, () => {
         try {
           if (fails) {
-            this.failures++;
+            coverage.met('disk operation failed');
             throw failure(prng.chance(0.5) ? 'ENOSPC' : 'EIO', 'the disk refuses');
           }
-          resolve(work());
+          const result = work();
+          // It may have died of it.
+          if (!life.isOver) resolve(result);
         } catch (error) {
           reject(error);
         }
@@ -144,7 +155,10 @@ export class SimulatedDisk {
         const half = prng.below(parts.length + 1);
         for (const some of [parts.slice(0, half), parts.slice(half)]) {
           // What is written is read only now, as a slow disk would.
-          await this.#step(life, () => append(Buffer.concat(some)));
+          await this.#step(life, () => {
+            append(Buffer.concat(some));
+            this.onChanged(life, 'write');
+          });
         }
       },
       sync: () =>

@@ -12,6 +12,7 @@ export interface StreamMessage {
 interface Stream {
   readonly config: { readonly name: string; readonly subjects: readonly string[] };
   messages: StreamMessage[];
+  readonly createdAtMs: number;
   lastSeq: number;
   /** Message ids of the window of duplicates, with the sequence that each got. */
   readonly ids: Map<string, { readonly seq: number; readonly atMs: number }>;
@@ -86,6 +87,11 @@ export class SimulatedJetStream {
     this.#scheduler = scheduler;
     this.#onStored = onStored;
     this.#checksDuplicatesFirst = scheduler.prng.chance(0.5);
+  }
+
+  /** Sequence of the last message of a stream; 0 when there is none. */
+  lastOf(stream: string): number {
+    return this.#streams.get(stream)?.lastSeq ?? 0;
   }
 
   /** Serves one request; the answer is JSON. */
@@ -169,6 +175,7 @@ export class SimulatedJetStream {
     if (kind === 'STREAM' && verb === 'INFO') return infoOf(stream, body);
     if (kind === 'STREAM' && verb === 'PURGE') return purge(stream, body);
     if (kind === 'CONSUMER' && verb === 'CREATE') return this.#createConsumer(stream, body);
+    if (kind === 'CONSUMER' && verb === 'INFO') return consumerInfo(stream, consumer);
     if (kind === 'CONSUMER' && verb === 'DELETE') {
       return { success: stream.consumers.delete(consumer) };
     }
@@ -177,10 +184,15 @@ export class SimulatedJetStream {
 
   #createStream(name: string, body: Record<string, unknown>): unknown {
     const config = body as unknown as Stream['config'];
-    if (this.#streams.has(name)) throw new ApiError(400, 10058, 'stream name already in use');
+    const known = this.#streams.get(name);
+    if (known !== undefined) {
+      if (JSON.stringify(known.config) === JSON.stringify(config)) return infoOf(known, {});
+      throw new ApiError(400, 10058, 'stream name already in use');
+    }
     const stream: Stream = {
       config,
       messages: [],
+      createdAtMs: Math.floor(this.#scheduler.nowMs),
       lastSeq: 0,
       ids: new Map(),
       consumers: new Map(),
@@ -222,10 +234,18 @@ export class SimulatedJetStream {
   }
 
   #createConsumer(stream: Stream, body: Record<string, unknown>): unknown {
-    const { filter_subject: filter, opt_start_seq: start } = body.config as {
+    const {
+      filter_subject: filter,
+      opt_start_seq: sequence,
+      opt_start_time: time,
+    } = body.config as {
       filter_subject: string;
-      opt_start_seq: number;
+      opt_start_seq?: number;
+      opt_start_time?: string;
     };
+    const startMs = Date.parse(time ?? '');
+    const first = stream.messages.find(({ storedAtMs }) => storedAtMs >= startMs);
+    const start = sequence ?? first?.seq ?? stream.lastSeq + 1;
     const name = `c${++this.#consumerCount}`;
     stream.consumers.set(name, { name, filter, nextSeq: start, deliveredSeq: 0, pulls: [] });
     return { stream_name: stream.config.name, name, config: body.config };
@@ -273,7 +293,8 @@ export class SimulatedJetStream {
       consumer.nextSeq = next.seq + 1;
       consumer.deliveredSeq++;
       const stamp = `${Math.floor(next.storedAtMs)}000000`;
-      const numbers = `1.${next.seq}.${consumer.deliveredSeq}.${stamp}.0`;
+      const pending = pendingOf(stream, consumer);
+      const numbers = `1.${next.seq}.${consumer.deliveredSeq}.${stamp}.${pending}`;
       pull.deliver(pull.inbox, {
         subject: next.subject,
         reply: `$JS.ACK.${stream.config.name}.${consumer.name}.${numbers}`,
@@ -289,13 +310,30 @@ export class SimulatedJetStream {
 
 function infoOf(stream: Stream, { subjects_filter: filter }: Record<string, unknown>): unknown {
   const { config, messages, lastSeq } = stream;
+  const created = new Date(stream.createdAtMs).toISOString();
   if (filter === undefined)
-    return { config, state: { messages: messages.length, last_seq: lastSeq } };
+    return { config, created, state: { messages: messages.length, last_seq: lastSeq } };
   const subjects: Record<string, number> = {};
   for (const { subject } of messages) {
     if (isMatch(String(filter), subject)) subjects[subject] = (subjects[subject] ?? 0) + 1;
   }
-  return { config, state: { messages: messages.length, last_seq: lastSeq, subjects } };
+  return { config, created, state: { messages: messages.length, last_seq: lastSeq, subjects } };
+}
+
+function consumerInfo(stream: Stream, name: string): unknown {
+  const consumer = stream.consumers.get(name);
+  if (consumer === undefined) throw new ApiError(404, 10014, 'consumer not found');
+  const delivered = { consumer_seq: consumer.deliveredSeq, stream_seq: consumer.nextSeq - 1 };
+  return {
+    name,
+    stream_name: stream.config.name,
+    delivered,
+    num_pending: pendingOf(stream, consumer),
+  };
+}
+
+function pendingOf({ messages }: Stream, { nextSeq, filter }: Consumer): number {
+  return messages.filter(({ seq, subject }) => seq >= nextSeq && isMatch(filter, subject)).length;
 }
 
 /** Up to `seq`, but not with it. */

@@ -138,15 +138,19 @@ export class SimulatedLmdb {
 
   /** The moment at which a transaction becomes durable, or not. */
   #sync(abort: () => void): void {
-    const { prng, nowMs } = this.#scheduler;
+    const { prng, nowMs, coverage } = this.#scheduler;
     if (nowMs < this.fullUntilMs || prng.chance(this.#faults.failing)) {
       abort();
+      coverage.met('embedded: transaction refused');
       throw Object.assign(new Error('MDB_MAP_FULL: No space left on device'), { code: 'ENOSPC' });
     }
     if (prng.chance(this.#faults.failing / 4)) {
       // It failed, and yet it may stand there.
       if (prng.chance(0.5)) abort();
-      else this.#commit();
+      else {
+        this.#commit();
+        coverage.met('embedded: transaction failed, yet stored');
+      }
       throw Object.assign(new Error('Input/output error'), { code: 'EIO' });
     }
     this.#commit();

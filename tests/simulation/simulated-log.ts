@@ -21,6 +21,8 @@ export interface LogFaults {
   lostRequests: number;
   /** Share of answers that never arrive, though the request did. */
   lostAnswers: number;
+  /** Requests overtake each other, also of one topic. */
+  reorders: boolean;
   /** The log takes nothing and says nothing before this instant, Unix ms. */
   awayUntilMs: number;
 }
@@ -238,20 +240,27 @@ class SimulatedLog implements Log {
   /** A request travels, is served or not, and its answer travels back, or not. */
   #ask<Result>(topic: string, serve: () => Result): Promise<Result> {
     const { scheduler, faults } = this.#server;
-    const { prng } = scheduler;
+    const { prng, coverage } = scheduler;
     return new Promise((resolve, reject) => {
       const isLost = prng.chance(faults.lostRequests);
       const travelMs = scheduler.delayMs(0.02, faults.slowMs);
-      const arrivesAtMs = Math.max(scheduler.nowMs + travelMs, this.#arrivals.get(topic) ?? 0);
+      if (travelMs > 100) coverage.met('request to the log of over 100 ms');
+      const earliestMs = faults.reorders ? 0 : (this.#arrivals.get(topic) ?? 0);
+      const arrivesAtMs = Math.max(scheduler.nowMs + travelMs, earliestMs);
+      if (arrivesAtMs < (this.#arrivals.get(topic) ?? 0)) {
+        coverage.met('request to the log overtook another');
+      }
       this.#arrivals.set(topic, arrivesAtMs);
       const arrive = () => {
         this.#underWay.delete(arrive);
         if (isLost || this.#server.isAway) {
+          coverage.met('request to the log lost');
           this.#answer(scheduler.delayMs(10, GIVE_UP_MS_MAX), () => reject(unavailable(topic)));
           return;
         }
         const settle = settlementOf(serve, resolve, reject);
         if (prng.chance(faults.lostAnswers)) {
+          coverage.met('answer of the log lost');
           this.#answer(scheduler.delayMs(10, GIVE_UP_MS_MAX), () => reject(unavailable(topic)));
         } else this.#answer(scheduler.delayMs(0.02, faults.slowMs), settle);
       };

@@ -1,5 +1,6 @@
 import { laneDefinitions } from '../../config/serve/lane-definitions.ts';
 import { RequestIntake } from '../../connectors/doors/http/http-events.ts';
+import type { NatsDoor } from '../../connectors/doors/nats/nats-door.ts';
 import { RejectedStore } from '../../connectors/doors/rejected.ts';
 import type { CheckpointDisk } from '../../engine/checkpoint/checkpoint-disk.ts';
 import { CheckpointStore } from '../../engine/checkpoint/checkpoint-store.ts';
@@ -20,8 +21,10 @@ import { type Control, campaignPipeline } from '../../operators/campaign-pipelin
 import type { Definitions } from '../../operators/definitions.ts';
 import type { LaneDefinitions } from '../../operators/delivery/lane.ts';
 import { LogLane } from '../../operators/delivery/log-lane.ts';
+import type { EventServer } from './event-server.ts';
 import { Life, type Scheduler } from './scheduler.ts';
 import type { Connecting } from './simulated-home.ts';
+import { openNatsDoor } from './simulated-nats-door.ts';
 
 /** Small ones, so that a run of a hundred events meets them. */
 export interface ProcessLimits {
@@ -40,6 +43,8 @@ export interface ProcessOptions {
   readonly limits: ProcessLimits;
   readonly connect: (connecting: Connecting) => Promise<Log>;
   readonly clockOf: (life: Life) => Clock;
+  /** Where the NATS door reads; undefined: there is none. */
+  readonly events: EventServer | undefined;
   readonly diskOf: (life: Life) => CheckpointDisk;
   readonly transportOf: (life: Life) => Transport;
   readonly tell: (what: string) => void;
@@ -56,6 +61,9 @@ const EXPECTED_FAILURES = new Set([
   'ERR_DATA_IN_USE',
   // The look at the server at a start does not tell silence from a refusal.
   'ERR_NATS_NO_JETSTREAM',
+  'ERR_NATS_UNAVAILABLE',
+  // So is the making of a stream that nobody confirms.
+  'ERR_NATS_STREAM',
   'ERR_LANES_STOPPED',
   'ERR_STOPPING',
   'ERR_CHECKPOINT_WRITE',
@@ -85,6 +93,7 @@ export class SimulatedProcess {
   #door: RequestIntake | undefined;
   #rejected: RejectedStore | undefined;
   #sender: Sender<LaneDefinitions> | undefined;
+  #natsDoor: NatsDoor | undefined;
   #logs: Log[] = [];
   #requestCount = 0;
   #toldMs = 0;
@@ -155,9 +164,36 @@ export class SimulatedProcess {
     this.#rejected = new RejectedStore({ log, clock: this.clock, recordsMax: 3 });
     await this.#rejected.open();
     this.#door = new RequestIntake(intake, this.#rejected, DEFAULT_EVENT_LIMITS);
+    // Before anybody can ask for a tick: what waits in NATS is older.
+    await this.#openNatsDoor(log);
     const epoch = await takeEpoch(log, this.clock);
     await Promise.all([this.#startSender(definitions, epoch), this.#openPartitions(epoch)]);
     await this.redefine(definitions);
+    this.#natsDoor?.start();
+  }
+
+  async #openNatsDoor(log: Log): Promise<void> {
+    const { events, tell, scheduler } = this.#options;
+    if (events === undefined) return;
+    this.#natsDoor = await openNatsDoor({
+      connection: events.connect(this.life),
+      intake: this.#intake!,
+      log,
+      clock: this.clock,
+      rejected: this.#rejected!,
+      onTrouble: (error) => {
+        scheduler.coverage.met('NATS door in trouble');
+        if (error.message.startsWith('Events could not be stored')) {
+          scheduler.coverage.met('NATS door read again what was not stored');
+        }
+        tell(`NATS door: ${error.message}`);
+      },
+    });
+  }
+
+  /** Of the messages of the NATS door, all up to this one are durable. */
+  get natsSequence(): number {
+    return this.#natsDoor?.durableSequence ?? 0;
   }
 
   /** Every thread has a connection of its own. */
@@ -213,7 +249,8 @@ export class SimulatedProcess {
   }
 
   async #openPartition(log: Log, partition: number, epoch: number): Promise<void> {
-    const { diskOf, partitionCount } = this.#options;
+    const { diskOf, partitionCount, scheduler } = this.#options;
+    const { coverage } = scheduler;
     const runner = await PartitionRunner.open({
       log,
       clock: this.clock,
@@ -228,11 +265,18 @@ export class SimulatedProcess {
         this.#toMain(() => {
           for (const token of tokens) this.#intake?.moved(token);
         }),
-      onWarning: (_partition, error) =>
-        this.#options.tell(`partition ${partition}: ${error.message}`),
+      onWarning: (_partition, error) => {
+        coverage.met('checkpoint found unfit');
+        this.#options.tell(`partition ${partition}: ${error.message}`);
+      },
     });
+    const hasCheckpoint = runner.offset > 0;
+    if (hasCheckpoint) coverage.met('partition opened from a checkpoint');
     this.loop.add(runner, partition / partitionCount);
     await runner.recovered;
+    const replaysAll = !hasCheckpoint && runner.recordsReplayed > 1;
+    if (replaysAll) coverage.met('partition opened without one, records in its log');
+    coverage.met('output of a replay left out', runner.lanes.replayed);
     for (const alias of runner.core.state.aliases.entries()) this.#intake!.identities.learn(alias);
   }
 
@@ -268,7 +312,10 @@ export class SimulatedProcess {
   async take(events: readonly unknown[], isBatch: boolean): Promise<DoorAnswer> {
     const intake = this.#intake;
     if (!this.isReady || this.isStopping || intake === undefined) return { status: 503 };
-    if (intake.isCatchingUp) return { status: 503 };
+    if (intake.isCatchingUp) {
+      this.#options.scheduler.coverage.met('door said 503 as another was behind');
+      return { status: 503 };
+    }
     if (!intake.hasRoom) return { status: 429 };
     const acknowledgement = new Acknowledgement();
     const receivedAtMs = this.clock.now();
@@ -289,6 +336,7 @@ export class SimulatedProcess {
   async stop(): Promise<void> {
     this.isStopping = true;
     const intake = this.#intake!;
+    await this.#natsDoor?.close();
     intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });
     await intake.idle();
     await this.#rejected!.idle();
@@ -307,6 +355,9 @@ export class SimulatedProcess {
   /** It cannot go on; whoever watches it starts another one. */
   fail(error: unknown, where: string): void {
     if (this.life.isOver) return;
+    const { coverage } = this.#options.scheduler;
+    if ((error as { code?: unknown }).code === 'ERR_FENCED') coverage.met('owner fenced');
+    if (!this.isReady) coverage.met('start failed');
     this.#expect(error, where);
     this.#options.tell(`fails at ${where}: ${messageOf(error)}`);
     this.kill();

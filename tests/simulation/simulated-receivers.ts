@@ -104,7 +104,7 @@ export class SimulatedReceivers {
       | { error: 'timeout' | 'reset' };
     isAccepted: boolean;
   } {
-    const { prng } = this.#scheduler;
+    const { prng, coverage } = this.#scheduler;
     const faults = this.faults.get(request.lane)!;
     const quickMs = this.#scheduler.delayMs(0.1, faults.slowMs);
     const { timeoutMs } = request;
@@ -116,21 +116,33 @@ export class SimulatedReceivers {
       lot -= share;
       return drawn;
     };
-    if (isDrawn(faults.late)) return { ...timedOut, isAccepted: true };
-    if (isDrawn(faults.hanging)) return { ...timedOut, isAccepted: false };
+    if (isDrawn(faults.late)) {
+      coverage.met('receiver took it and answered too late');
+      return { ...timedOut, isAccepted: true };
+    }
+    if (isDrawn(faults.hanging)) {
+      coverage.met('receiver never answered');
+      return { ...timedOut, isAccepted: false };
+    }
     if (isDrawn(faults.reset)) {
+      coverage.met('receiver reset the connection');
       return { afterMs: quickMs, result: { error: 'reset' }, isAccepted: prng.chance(0.5) };
     }
     if (isDrawn(faults.failing)) {
-      return { afterMs: quickMs, result: status(prng.pick(FAILURES)), isAccepted: false };
+      const code = prng.pick(FAILURES);
+      coverage.met(code < 500 ? 'receiver said 408 or 425' : 'receiver said 5xx');
+      return { afterMs: quickMs, result: status(code), isAccepted: false };
     }
     if (isDrawn(faults.busy)) {
+      coverage.met('receiver said 429 or 503 with Retry-After');
       const retryAfter = String(1 + prng.below(RETRY_AFTER_SECONDS_MAX));
       const result = { ...status(prng.pick([429, 503])), retryAfter };
       return { afterMs: quickMs, result, isAccepted: false };
     }
     if (isDrawn(faults.refusing)) {
-      return { afterMs: quickMs, result: status(prng.pick(REFUSALS)), isAccepted: false };
+      const code = prng.pick(REFUSALS);
+      coverage.met(code === 410 ? 'receiver said 410' : 'receiver said 400 or 404');
+      return { afterMs: quickMs, result: status(code), isAccepted: false };
     }
     if (quickMs >= timeoutMs) return { ...timedOut, isAccepted: true };
     return { afterMs: quickMs, result: status(200), isAccepted: true };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { runSeed } from './run-seed.ts';
 
-const SEEDS = Number(process.env.LAPSE_SEEDS ?? 120);
+const SEEDS = Number(process.env.LAPSE_SEEDS ?? 90);
 const FIRST = Number(process.env.LAPSE_SEED_FIRST ?? 1);
 
 test(`the whole system does what it must, over ${SEEDS} seeds of load and faults`, async () => {

@@ -91,8 +91,8 @@ function recordOf(
     return { kind: 'definitions', receivedAtMs, publishedAtMs: control.publishedAtMs ?? 0, plan };
   }
   if (kind === RecordKind.leave) {
-    const { from, to, token } = reader.jsonOf(i) as Leave;
-    return { kind: 'leave', receivedAtMs, from: userOf(from), to: userOf(to), token };
+    const { from, to, ...said } = reader.jsonOf(i) as Leave;
+    return { kind: 'leave', receivedAtMs, from: userOf(from), to: userOf(to), ...said };
   }
   if (kind === RecordKind.moved) {
     const part = decodePart(reader.plainBodyOf(i));

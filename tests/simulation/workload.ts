@@ -63,10 +63,23 @@ export interface PlannedEvent {
   readonly skewMs?: number;
 }
 
+export interface PlannedVersion {
+  readonly atMs: number;
+  readonly plan: DefinitionsPlan;
+  /** What is other than in the one before; undefined for the first. */
+  readonly change?: Change;
+}
+
+export type Change =
+  | 'rule changed'
+  | 'removed'
+  | 'added'
+  | `${'state' | 'content' | 'webhook'} changed`;
+
 export interface Workload {
   readonly partitionCount: number;
   /** Versions of the definitions, each from its instant on, ms after the start. */
-  readonly versions: readonly { readonly atMs: number; readonly plan: DefinitionsPlan }[];
+  readonly versions: readonly PlannedVersion[];
   /** Requests in the order of their first sending; each is sent until it is acknowledged. */
   readonly requests: readonly (readonly PlannedEvent[])[];
   /** Producers' clocks show whole multiples of it: so that deadlines are met to the ms. */
@@ -82,6 +95,7 @@ const NAMES: readonly (readonly string[])[] = [
   ['Viewed', 'VIEWED'],
   ['Searched'],
 ];
+const BUSY_NAME = 'Viewed';
 const CARTS = ['x', 'y', 7];
 const PLANS = ['free', 'pro', 'team'];
 const DAY_MS = 86_400_000;
@@ -93,16 +107,20 @@ export function drawWorkload(prng: Prng): Workload {
   const campaigns = Array.from({ length: 1 + prng.below(5) }, (_, i) =>
     drawCampaign(prng, `c${i}`, webhooks),
   );
-  const requests = drawRequests(prng);
+  // One user does one thing again and again: as often as a window may restart, or be opened.
+  const isBusy = prng.chance(0.06);
+  if (isBusy) campaigns[0] = busyCampaign(prng, webhooks);
+  const requests = drawRequests(prng, { campaigns, isBusy });
   const endMs = requests.at(-1)![0]!.atMs;
   const first: DefinitionsPlan = { webhooks, campaigns };
-  const versions = [{ atMs: 0, plan: first }];
+  const versions: PlannedVersion[] = [{ atMs: 0, plan: first }];
   const changes = prng.chance(0.5) ? 0 : 1 + prng.below(3);
+  const instants = Array.from({ length: changes }, () => prng.below(endMs + 1));
+  instants.sort((a, b) => a - b);
   for (let i = 0; i < changes; i++) {
     const before = versions.at(-1)!.plan;
-    versions.push({ atMs: prng.below(endMs + 1), plan: changePlan(prng, before) });
+    versions.push({ atMs: instants[i]!, ...changePlan(prng, before) });
   }
-  versions.sort((a, b) => a.atMs - b.atMs);
   const roundMs = prng.pick([1, 1, 1_000]);
   return { partitionCount: 1 + prng.below(4), versions, requests, roundMs, endMs };
 }
@@ -143,6 +161,24 @@ function drawCampaign(prng: Prng, id: string, webhooks: readonly WebhookPlan[]):
   };
 }
 
+function busyCampaign(prng: Prng, webhooks: readonly WebhookPlan[]): CampaignPlan {
+  const { match: _, ...inaction } = drawInaction(prng);
+  return {
+    ...drawCampaign(prng, 'c0', webhooks),
+    state: 'running',
+    rule: {
+      inaction: {
+        ...inaction,
+        did: { event: BUSY_NAME },
+        without: [{ event: 'Order Completed', where: { price: { gte: 95 } } }],
+        withinMs: 20_000,
+        maxExtendMs: 200_000,
+        onRepeat: prng.pick(['parallel', 'restart']),
+      },
+    },
+  };
+}
+
 function drawInaction(prng: Prng): InactionConfig {
   const withinMs = prng.pick([1_000, 2_000, 5_000, 5_000, 20_000, 60_000]);
   const without = Array.from({ length: prng.chance(0.7) ? 1 : 2 }, () => drawMatch(prng));
@@ -180,18 +216,32 @@ function drawWhere(prng: Prng): Where {
 }
 
 /** A campaign is changed, taken away, added, published or moved. */
-function changePlan(prng: Prng, { webhooks, campaigns }: DefinitionsPlan): DefinitionsPlan {
+function changePlan(
+  prng: Prng,
+  { webhooks, campaigns }: DefinitionsPlan,
+): { plan: DefinitionsPlan; change: Change } {
   const changed = [...campaigns];
   const at = prng.below(changed.length);
   const one = changed[at]!;
-  const kind = prng.pick(['rule', 'rule', 'remove', 'add', 'state', 'content', 'webhook']);
-  if (kind === 'rule') changed[at] = { ...one, rule: drawCampaign(prng, one.id, webhooks).rule };
-  else if (kind === 'state') {
+  let change = prng.pick<Change>([
+    'rule changed',
+    'rule changed',
+    'removed',
+    'added',
+    'state changed',
+    'content changed',
+    'webhook changed',
+  ]);
+  if (change === 'removed' && changed.length === 1) change = 'added';
+  if (change === 'rule changed')
+    changed[at] = { ...one, rule: drawCampaign(prng, one.id, webhooks).rule };
+  else if (change === 'state changed') {
     changed[at] = { ...one, state: one.state === 'draft' ? 'running' : 'draft' };
-  } else if (kind === 'content') {
+  } else if (change === 'content changed') {
     changed[at] = { ...one, ttlMs: prng.pick([3_000, 60_000]), fields: ['eventProperties'] };
-  } else if (kind === 'webhook') changed[at] = { ...one, webhook: prng.pick(webhooks).id };
-  else if (kind === 'remove' && changed.length > 1) changed.splice(at, 1);
+  } else if (change === 'webhook changed')
+    changed[at] = { ...one, webhook: prng.pick(webhooks).id };
+  else if (change === 'removed') changed.splice(at, 1);
   else {
     // Perhaps one that was there before.
     const gone = Array.from({ length: 12 }, (_, i) => `c${i}`).filter(
@@ -199,15 +249,18 @@ function changePlan(prng: Prng, { webhooks, campaigns }: DefinitionsPlan): Defin
     );
     changed.push(drawCampaign(prng, prng.pick(gone), webhooks));
   }
-  return { webhooks, campaigns: changed };
+  return { plan: { webhooks, campaigns: changed }, change };
 }
 
-function drawRequests(prng: Prng): PlannedEvent[][] {
-  const users = 1 + prng.below(6);
-  const count = 15 + prng.below(60);
-  const paceMs = prng.pick([5, 60, 300, 1_500]);
+function drawRequests(
+  prng: Prng,
+  { campaigns, isBusy }: { campaigns: readonly CampaignPlan[]; isBusy: boolean },
+): PlannedEvent[][] {
+  const users = isBusy ? 1 : 1 + prng.below(6);
+  const count = isBusy ? 110 + prng.below(30) : 15 + prng.below(60);
+  const paceMs = isBusy ? 20 : prng.pick([5, 60, 300, 1_500]);
   // In some runs nobody joins anybody, in others many do.
-  const joining = prng.pick([0, 0, 0.03, 0.1]);
+  const joining = isBusy ? 0 : prng.pick([0, 0, 0.03, 0.1]);
   const requests: PlannedEvent[][] = [];
   const sent: PlannedEvent[] = [];
   let atMs = 200;
@@ -216,27 +269,73 @@ function drawRequests(prng: Prng): PlannedEvent[][] {
     const size = prng.chance(0.7) ? 1 : 2 + prng.below(5);
     const request: PlannedEvent[] = [];
     for (let k = 0; k < size; k++) {
-      const isAgain = sent.length > 0 && prng.chance(0.06);
-      const event = isAgain
-        ? { ...prng.pick(sent), atMs }
-        : drawEvent(prng, { atMs, messageId: `m${i}-${k}`, users, joining });
-      request.push(event);
-      sent.push(event);
+      const event = drawNext(
+        prng,
+        sent,
+        { atMs, messageId: `m${i}-${k}`, users, joining },
+        campaigns,
+      );
+      const isTheOne = isBusy && event.type === 'track' && prng.chance(0.7);
+      const { ageMs: _, skewMs: __, ...now } = event;
+      const planned = isTheOne ? { ...now, name: BUSY_NAME } : event;
+      request.push(planned);
+      sent.push(planned);
     }
     requests.push(request);
   }
   return requests;
 }
 
-function drawEvent(
+interface EventDraw {
+  readonly atMs: number;
+  readonly messageId: string;
+  readonly users: number;
+  readonly joining: number;
+}
+
+/** One that was sent before, one that answers another, or a new one. */
+function drawNext(
   prng: Prng,
-  {
-    atMs,
-    messageId,
-    users,
-    joining,
-  }: { atMs: number; messageId: string; users: number; joining: number },
+  sent: readonly PlannedEvent[],
+  draw: EventDraw,
+  campaigns: readonly CampaignPlan[],
 ): PlannedEvent {
+  if (sent.length > 0 && prng.chance(0.06)) return { ...prng.pick(sent), atMs: draw.atMs };
+  const event = drawEvent(prng, draw);
+  if (!prng.chance(0.1)) return event;
+  return answerTo(prng, sent, event, campaigns) ?? event;
+}
+
+/** A `without` that happened to the ms when the window of an earlier `did` ends, or 1 ms beside it. */
+function answerTo(
+  prng: Prng,
+  sent: readonly PlannedEvent[],
+  event: PlannedEvent,
+  campaigns: readonly CampaignPlan[],
+): PlannedEvent | undefined {
+  const { rule } = prng.pick(campaigns);
+  if (!('inaction' in rule) || event.type !== 'track') return undefined;
+  const { did } = rule.inaction;
+  const dids = sent.filter(({ name, ageMs }) => isSameName(name, did.event) && ageMs !== undefined);
+  if (dids.length === 0) return undefined;
+  const { atMs, ageMs = 0, skewMs, user, isAnonymous, facts } = prng.pick(dids);
+  const endsAtMs = atMs - ageMs + rule.inaction.withinMs + prng.pick([0, 0, 0, 1, -1]);
+  return {
+    ...event,
+    user,
+    isAnonymous,
+    name: prng.pick(rule.inaction.without).event,
+    facts: { ...facts, id: event.facts.id },
+    ageMs: event.atMs - endsAtMs,
+    ...(skewMs === undefined ? {} : { skewMs: 0 }),
+  };
+}
+
+function isSameName(one: string, other: string): boolean {
+  return NAMES.some((spellings) => spellings.includes(one) && spellings.includes(other));
+}
+
+function drawEvent(prng: Prng, { atMs, messageId, users, joining }: EventDraw): PlannedEvent {
   const who = {
     atMs,
     user: `u${prng.below(users)}`,
@@ -279,71 +378,4 @@ function drawAge(prng: Prng): { ageMs?: number; skewMs?: number } {
   if (prng.chance(0.02)) return { ageMs: -10 * 60_000 };
   if (prng.chance(0.03)) return { ageMs: -prng.below(5_000), ...skew };
   return { ageMs: prng.below(2 ** prng.below(17)), ...skew };
-}
-
-/** The definitions as a file would say them. */
-export function configOf({ webhooks, campaigns }: DefinitionsPlan): unknown {
-  return {
-    webhooks: webhooks.map((webhook) => ({
-      id: webhook.id,
-      url: `http://127.0.0.1:9/${webhook.id}`,
-      ...(webhook.rate === undefined
-        ? {}
-        : {
-            rate: {
-              limit: webhook.rate.limit,
-              per: `${webhook.rate.perMs}ms`,
-              burst: webhook.rate.burst,
-            },
-          }),
-      maxInFlight: webhook.maxInFlight,
-      batch: { max: webhook.batchMax, linger: `${webhook.lingerMs}ms` },
-      timeout: `${webhook.timeoutMs}ms`,
-      retry: webhook.retryMs.map((ms) => `${ms}ms`),
-      secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
-    })),
-    campaigns: campaigns.map(({ id, webhook, state, ttlMs, fields, rule }) => ({
-      id,
-      webhook,
-      state,
-      ttl: `${ttlMs}ms`,
-      content: { fields },
-      qualify: {
-        live:
-          'action' in rule ? { action: rule.action } : { inaction: inactionConfig(rule.inaction) },
-      },
-    })),
-  };
-}
-
-function inactionConfig(inaction: InactionConfig): unknown {
-  const { did, without, withinMs, match, onRepeat, graceMs, maxExtendMs } = inaction;
-  return {
-    did,
-    without,
-    within: `${withinMs}ms`,
-    ...(match === undefined ? {} : { match }),
-    onRepeat,
-    grace: `${graceMs}ms`,
-    maxExtend: `${maxExtendMs}ms`,
-  };
-}
-
-/** The event as it goes over the wire; what its producer says of time is fixed by `happenedAtMs`. */
-export function wireEvent(
-  event: PlannedEvent,
-  { happenedAtMs, sentAtMs }: { happenedAtMs: number; sentAtMs: number },
-): Record<string, unknown> {
-  const { type, user, isAnonymous, joins, name, messageId, facts, ageMs, skewMs } = event;
-  if (type === 'nonsense') return { type: 'track', userId: user, event: 7 };
-  const time = (ms: number) => new Date(ms + (skewMs ?? 0)).toISOString();
-  return {
-    type,
-    ...(isAnonymous ? { anonymousId: user } : { userId: user }),
-    ...(joins === undefined ? {} : { [type === 'alias' ? 'previousId' : 'anonymousId']: joins }),
-    ...(type === 'track' ? { event: name, properties: facts } : { traits: facts }),
-    messageId,
-    ...(ageMs === undefined ? {} : { timestamp: time(happenedAtMs) }),
-    ...(ageMs === undefined || skewMs === undefined ? {} : { sentAt: time(sentAtMs) }),
-  };
 }

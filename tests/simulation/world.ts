@@ -2,11 +2,19 @@ import { parseDefinitions } from '../../config/definitions/definitions.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import { Prng } from '../support/prng.ts';
 import { Archive } from './archive.ts';
+import type { Feature } from './coverage.ts';
 import { EmbeddedHome } from './embedded-home.ts';
-import { type Blow, drawFaults, type FaultPlan, NO_RECEIVER_FAULTS } from './faults.ts';
+import { EventServer } from './event-server.ts';
+import {
+  type Blow,
+  drawFaults,
+  type FaultPlan,
+  type Moment,
+  NO_RECEIVER_FAULTS,
+} from './faults.ts';
 import { JetStreamHome } from './jetstream-home.ts';
 import { Producer } from './producer.ts';
-import { Scheduler } from './scheduler.ts';
+import { type Life, Scheduler } from './scheduler.ts';
 import { clockOf, WallClock } from './simulated-clock.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedHome } from './simulated-home.ts';
@@ -14,10 +22,18 @@ import { LogServer } from './simulated-log.ts';
 import { type ProcessLimits, SimulatedProcess } from './simulated-process.ts';
 import { type ReceiverFaults, SimulatedReceivers } from './simulated-receivers.ts';
 import { Trace } from './trace.ts';
-import { configOf, type DefinitionsPlan, drawWorkload, type Workload } from './workload.ts';
+import { configOf } from './wire.ts';
+import { type DefinitionsPlan, drawWorkload, type Workload } from './workload.ts';
 
 export const START_MS = Date.parse('2026-01-05T09:00:00Z');
 const RESTART_MS_MAX = 2_000;
+
+const KILLED_AT: Readonly<Record<Moment, Feature>> = {
+  checkpoint: 'process killed when a checkpoint got its name',
+  write: 'process killed when it was writing one',
+  stored: 'process killed when the log had stored its envelope',
+  request: 'process killed with a request at a receiver',
+};
 
 /** Everything of one run, from its seed: the load, the system, what happens to both. */
 export class World {
@@ -33,6 +49,8 @@ export class World {
   readonly receivers: SimulatedReceivers;
   readonly producer: Producer;
   readonly home: SimulatedHome;
+  /** Where a part of the events comes from, in some runs. */
+  readonly events: EventServer | undefined;
   /** What must not be and was, as sentences. */
   readonly problems: string[] = [];
   /** All that ever ran, oldest first. */
@@ -42,6 +60,9 @@ export class World {
   #wanted: Definitions;
   #process: SimulatedProcess | undefined;
   #isFaulty = true;
+  /** Of each partition, the newest checkpoint that was ever damaged. */
+  readonly #damagedOffsets = new Map<number, number>();
+  #traps: (Blow & { kind: 'trap' })[] = [];
 
   constructor(seed: number, keepsTrace: boolean) {
     this.seed = seed;
@@ -63,10 +84,13 @@ export class World {
     );
     this.receivers = new SimulatedReceivers(this.scheduler, this.wall, faultsOf);
     this.home = this.#drawHome();
+    const hasNats = this.scheduler.prng.chance(0.4);
+    this.events = hasNats ? new EventServer(this.scheduler, this.faults.events) : undefined;
     this.producer = new Producer({
       scheduler: this.scheduler,
       wall: this.wall,
       front: () => (this.#process?.life.isOver === false ? this.#process : undefined),
+      events: this.events,
       faults: this.faults.producer,
     });
     for (const { plan } of this.workload.versions) {
@@ -74,7 +98,11 @@ export class World {
     }
     this.#wanted = this.#definitionsOf(0);
     this.receivers.onReceived = ({ lane, life, webhookId, attempt }) =>
-      this.tell(life.name, `sends ${webhookId} to ${lane}, attempt ${attempt}`);
+      this.#sent(life, `sends ${webhookId} to ${lane}, attempt ${attempt}`);
+    this.archive.onStored = () => this.#spring('stored', this.#process);
+    this.disk.onChanged = (life, what) => {
+      if (this.#process?.life === life) this.#spring(what, this.#process);
+    };
   }
 
   get process(): SimulatedProcess | undefined {
@@ -105,7 +133,10 @@ export class World {
   /** From now on nothing fails any more. */
   endFaults(): void {
     this.#isFaulty = false;
-    Object.assign(this.faults.log, { lostRequests: 0, lostAnswers: 0, slowMs: 2 });
+    this.#traps = [];
+    for (const faults of [this.faults.log, this.faults.events]) {
+      Object.assign(faults, { lostRequests: 0, lostAnswers: 0, slowMs: 2, awayUntilMs: 0 });
+    }
     Object.assign(this.faults.disk, { slowMs: 2, failing: 0 });
     Object.assign(this.faults.producer, { lost: 0, slowMs: 2 });
     for (const faults of this.faults.receivers) Object.assign(faults, NO_RECEIVER_FAULTS);
@@ -119,6 +150,7 @@ export class World {
       scheduler: this.scheduler,
       partitionCount: this.workload.partitionCount,
       limits: this.limits,
+      events: this.events,
       connect: (connecting) => this.home.connect(connecting),
       clockOf: (life) => clockOf(this.scheduler, this.wall, life),
       diskOf: (life) => this.disk.of(life),
@@ -162,6 +194,7 @@ export class World {
   #change(version: number): void {
     this.#wanted = this.#definitionsOf(version);
     this.tell('world', `wants version ${version} of the definitions`);
+    this.#met(`campaign: ${this.workload.versions[version]!.change!}`);
     const wanted = this.#wanted;
     const attempt = () => {
       const process = this.#process;
@@ -177,9 +210,12 @@ export class World {
   #strike(blow: Blow): void {
     const process = this.#process;
     this.tell('world', `strikes: ${JSON.stringify(blow)}`);
-    if (blow.kind === 'clock') this.wall.jump(blow.byMs);
-    else if (blow.kind === 'leader') this.home.away(blow.awayMs);
+    if (blow.kind === 'clock') this.#setClock(blow.byMs);
+    else if (blow.kind === 'leader') this.#takeLogAway(blow.awayMs);
+    else if (blow.kind === 'events') this.#takeEventsAway(blow.awayMs);
+    else if (blow.kind === 'trouble') this.#trouble(blow);
     else if (blow.kind === 'receiver') this.#silence(blow);
+    else if (blow.kind === 'trap') this.#traps.push(blow);
     else if (process === undefined) return;
     else if (blow.kind === 'crash') this.#crash(process, blow);
     else if (blow.kind === 'stop') this.#stop(process, blow.patienceMs);
@@ -194,62 +230,125 @@ export class World {
         this.scheduler.after(this.scheduler.prng.next() * 2, process.life, wait);
         return;
       }
-      this.tell('world', `kills ${process.life.name}${losesPower ? ' and cuts the power' : ''}`);
-      process.kill();
-      if (losesPower) this.disk.losePower();
+      this.#kill(process, losesPower);
     };
     wait();
   }
 
+  #kill(process: SimulatedProcess, losesPower: boolean): void {
+    this.tell('world', `kills ${process.life.name}${losesPower ? ' and cuts the power' : ''}`);
+    this.#met(losesPower ? 'process killed and power cut' : 'process killed');
+    if (!process.isReady) this.#met('process killed before it was ready');
+    process.kill();
+    if (losesPower) this.disk.losePower();
+  }
+
+  /** It dies within what it was doing: whatever would have come next does not happen. */
+  #spring(moment: Moment, process: SimulatedProcess | undefined): void {
+    const at = this.#traps.findIndex((trap) => trap.moment === moment);
+    const trap = this.#traps[at];
+    if (trap === undefined || process === undefined) return;
+    if (trap.skip > 0) {
+      this.#traps[at] = { ...trap, skip: trap.skip - 1 };
+      return;
+    }
+    this.#traps.splice(at, 1);
+    this.#met(KILLED_AT[moment]);
+    this.#kill(process, trap.losesPower);
+  }
+
+  /** Not within the call: a sender that goes on after it would send what nobody sends. */
+  #sent(life: Life, what: string): void {
+    this.tell(life.name, what);
+    const process = this.#process;
+    if (process?.senderLife !== life) return;
+    this.scheduler.after(0, life, () => this.#spring('request', process));
+  }
+
+  #setClock(byMs: number): void {
+    this.#met(byMs > 0 ? 'clock set forwards' : 'clock set back', Math.sign(Math.abs(byMs)));
+    this.wall.jump(byMs);
+  }
+
+  #takeLogAway(awayMs: number): void {
+    this.#met('log away');
+    this.home.away(awayMs);
+  }
+
+  #takeEventsAway(awayMs: number): void {
+    if (this.events === undefined) return;
+    this.#met('events of NATS away');
+    this.events.away(awayMs);
+  }
+
+  #met(feature: Feature, times = 1): void {
+    this.scheduler.coverage.met(feature, times);
+  }
+
   #stop(process: SimulatedProcess, patienceMs: number): void {
     if (!process.isReady || process.isStopping) return;
+    this.#met('process told to stop');
     process.stop().then(
       () => process.kill(),
       (error: unknown) => process.fail(error, 'stop'),
     );
-    this.scheduler.after(patienceMs, process.life, () => process.kill());
+    this.scheduler.after(patienceMs, process.life, () => {
+      this.#met('process killed while it stopped');
+      process.kill();
+    });
   }
 
   /** The old one goes on, its sender too, until the log or its end stops it. */
   #takeOver(process: SimulatedProcess, livesOnMs: number): void {
+    this.#met('process replaced while it went on');
     process.takenOverStep = this.scheduler.steps;
     this.#process = undefined;
     this.launch();
     this.scheduler.after(livesOnMs, process.life, () => process.kill());
   }
 
+  #trouble({ where, share, forMs }: Blow & { kind: 'trouble' }): void {
+    this.#met(`trouble with the ${where}`);
+    const { disk, log, events } = this.faults;
+    const faults = where === 'disk' ? disk : where === 'log' ? log : events;
+    const shares =
+      where === 'disk' ? { failing: share } : { lostRequests: share, lostAnswers: share };
+    const before = { ...faults };
+    Object.assign(faults, shares);
+    this.scheduler.after(forMs, undefined, () => {
+      if (!this.#isFaulty) return;
+      for (const name of Object.keys(shares)) {
+        Object.assign(faults, { [name]: before[name as keyof typeof before] });
+      }
+    });
+  }
+
   #silence({ webhook, deadMs }: Blow & { kind: 'receiver' }): void {
     const faults = this.faults.receivers[webhook]!;
     const before = { ...faults };
+    this.#met('receiver silent for a while');
     Object.assign(faults, { ...NO_RECEIVER_FAULTS, hanging: 1 });
     this.scheduler.after(deadMs, undefined, () => {
       if (this.#isFaulty) Object.assign(faults, before);
     });
   }
 
-  #trimmedTo(partition: number): number {
-    const mark = this.archive.of(`trim.${partition}`).at(-1);
-    if (mark === undefined) return 0;
-    return (JSON.parse(new TextDecoder().decode(mark.bytes)) as { upTo: number }).upTo;
-  }
-
-  /** Only where the log, or an older one, still holds what is lost with it. */
+  /** Of two that are whole: the log must reach back to the older one, whatever the engine thinks. */
   #damageCheckpoints(): void {
     const { prng } = this.scheduler;
     if (!this.#isFaulty || !prng.chance(this.faults.damaged)) return;
     for (let partition = 0; partition < this.workload.partitionCount; partition++) {
       const [newest, older] = this.disk.checkpointsIn(`checkpoints/${partition}`);
-      if (newest === undefined || older === undefined || !prng.chance(0.5)) continue;
-      // Where the one before was damaged already, the log has gone with it.
-      if (offsetOf(older) < this.#trimmedTo(partition)) continue;
-      this.tell('world', `damages ${newest}`);
-      this.disk.damage(newest);
+      if (newest?.isWhole !== true || older?.isWhole !== true || !prng.chance(0.5)) continue;
+      // Of two in a row one may be lost, not both.
+      const offset = Number(/(\d+)-\d+\.ckpt$/.exec(newest.path)![1]);
+      if (offset <= (this.#damagedOffsets.get(partition) ?? -1)) continue;
+      this.#damagedOffsets.set(partition, offset);
+      this.tell('world', `damages ${newest.path}`);
+      this.disk.damage(newest.path);
+      this.#met('checkpoint damaged');
     }
   }
-}
-
-function offsetOf(checkpoint: string): number {
-  return Number(/(\d+)-\d+\.ckpt$/.exec(checkpoint)![1]);
 }
 
 function drawLimits(prng: Prng): ProcessLimits {

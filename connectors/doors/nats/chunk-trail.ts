@@ -33,8 +33,10 @@ export class ChunkTrail {
     this.#onFailure = calls.onFailure;
   }
 
-  static newChunk(): Chunk {
-    return { acknowledgement: new Acknowledgement(), lastSequence: 0, lastStoredAtMs: 0, count: 0 };
+  /** @param onFailure called as soon as a part of it has failed */
+  static newChunk(onFailure: () => void): Chunk {
+    const acknowledgement = new Acknowledgement({ onFailure });
+    return { acknowledgement, lastSequence: 0, lastStoredAtMs: 0, count: 0 };
   }
 
   /** Takes a chunk to which nothing will be added. Chunks come in order of their sequences. */

@@ -78,6 +78,10 @@ export class NatsDoor {
   readonly #probe: ReachProbe;
   /** Everything up to this sequence is durable in our log; undefined before the first. */
   #durableSequence: number | undefined;
+  /** When the stream stored the last message that is durable, or that need not be read. */
+  #durableStoredAtMs = Number.NEGATIVE_INFINITY;
+  /** A part of what was read is not stored: nothing more counts until it is read again. */
+  #isLost = false;
   #session: PullSession | undefined;
   #trail: ChunkTrail;
   #chunk: Chunk | undefined;
@@ -138,6 +142,7 @@ export class NatsDoor {
     // Known from the start, so that control records have a time that the backlog is not behind. A
     // door that has never read holds nothing back: what lies there came before its campaigns (E16).
     const { storedAtMs } = saved ?? (await door.#begin());
+    door.#durableStoredAtMs = storedAtMs;
     door.#horizon.passed(storedAtMs);
     if (options.isHeld !== true) door.start();
     return door;
@@ -201,6 +206,7 @@ export class NatsDoor {
   /** Reads with a new consumer until it breaks, a message is missing or an append failed. */
   async #read(): Promise<void> {
     this.#trail = this.#newTrail();
+    this.#isLost = false;
     let session: PullSession | undefined;
     const broken = new Promise<void>((resolve, reject) => {
       session = this.#newSession(resolve, reject);
@@ -260,6 +266,7 @@ export class NatsDoor {
     return new ChunkTrail({
       onDurable: ({ lastSequence, lastStoredAtMs }) => {
         this.#durableSequence = lastSequence;
+        this.#durableStoredAtMs = lastStoredAtMs;
         this.#position.set({
           sequence: lastSequence,
           storedAtMs: lastStoredAtMs,
@@ -277,7 +284,7 @@ export class NatsDoor {
     const { streamSequence, storedAtMs, pending } = at;
     let chunk = this.#chunk;
     if (chunk === undefined) {
-      chunk = ChunkTrail.newChunk();
+      chunk = ChunkTrail.newChunk(() => this.#fallBack());
       this.#chunk = chunk;
       // The messages of one read from the socket are taken in one turn and share the chunk.
       setImmediate(() => this.#closeChunk(chunk));
@@ -292,13 +299,20 @@ export class NatsDoor {
     if (pending > 0 && isLate && !this.#horizon.isBehind) this.#probe.fellBehind();
   }
 
+  /** At once, and not when the whole chunk has settled: a tick must not pass meanwhile. */
+  #fallBack(): void {
+    this.#isLost = true;
+    this.#probe.forget();
+    this.#horizon.fallBack(this.#durableStoredAtMs);
+  }
+
   /** @param only the chunk that is meant; another one has taken its place when it was full */
   #closeChunk(only?: Chunk): void {
     const chunk = this.#chunk;
     if (chunk === undefined || (only !== undefined && only !== chunk)) return;
     this.#chunk = undefined;
     // Everything stored before the last one has been added; of its own millisecond more may come.
-    if (chunk.lastSequence > 0) {
+    if (chunk.lastSequence > 0 && !this.#isLost) {
       this.#horizon.passed(Math.min(chunk.lastStoredAtMs, this.#options.clock.now()));
       this.#probe.taken(this.#takenDelivery);
     }

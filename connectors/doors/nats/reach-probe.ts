@@ -67,13 +67,18 @@ export class ReachProbe {
 
   /** The consumer is another one, and its sequences start again. */
   restart(): void {
+    this.forget();
+    this.#door.isBehind = true;
+    this.want();
+  }
+
+  /** What was taken and asked says nothing any more: it comes again, from another consumer. */
+  forget(): void {
     this.#generation++;
     // Asked while the server was away, the old question may stay without an answer for seconds.
     this.#isAsking = false;
     this.#takenSequence = 0;
     this.#target = undefined;
-    this.#door.isBehind = true;
-    this.want();
   }
 
   /** Contact was lost, or the door fell back. */

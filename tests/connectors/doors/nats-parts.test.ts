@@ -79,7 +79,7 @@ describe('chunk trail', () => {
             onDurable: ({ lastSequence }) => durable.push(lastSequence),
             onFailure: () => failures++,
           });
-          const chunks = order.map(() => ChunkTrail.newChunk());
+          const chunks = order.map(() => ChunkTrail.newChunk(() => undefined));
           chunks.forEach((chunk, i) => {
             chunk.lastSequence = 10 * (i + 1);
             chunk.acknowledgement.hold();

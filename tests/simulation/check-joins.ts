@@ -1,0 +1,69 @@
+import { partitionOf } from '../../engine/hash.ts';
+import type { OracleRecord } from './oracle-records.ts';
+import { inputOf } from './stored.ts';
+import type { World } from './world.ts';
+
+type Leave = Extract<OracleRecord, { kind: 'leave' }>;
+type End = Extract<OracleRecord, { kind: 'moved' }>;
+
+/**
+ * What was received before a join is judged before the state that it moves arrives, what was
+ * received after it behind; and what moves brings no time past what others sent before. The oracle
+ * does not see it: it takes the order of the log as given.
+ */
+export function checkJoins(world: World): void {
+  // Two processes, or two times, know nothing of each other's joins.
+  if (world.faults.blows.some(({ kind }) => kind === 'zombie' || kind === 'clock')) return;
+  const { archive, workload, plans } = world;
+  const inputs = Array.from({ length: workload.partitionCount }, (_, partition) =>
+    inputOf(archive, partition, plans),
+  );
+  for (const leave of inputs.flat()) {
+    if (leave.kind !== 'leave') continue;
+    const input = inputs[partitionOf(leave.to.user, workload.partitionCount)]!;
+    // Said twice, it moves something the first time.
+    const at = input.findIndex((record) => isEndOf(record, leave.token, leave.to));
+    const end = input[at];
+    if (end?.kind === 'moved')
+      checkJoin(world, leave, { input, at, arrivedAtMs: end.receivedAtMs });
+  }
+}
+
+function checkJoin(
+  world: World,
+  leave: Leave,
+  end: {
+    readonly input: readonly OracleRecord[];
+    readonly at: number;
+    readonly arrivedAtMs: number;
+  },
+): void {
+  const { input, at, arrivedAtMs } = end;
+  // After a start NATS brings joins that it has kept, with their old times.
+  const from = input.findLastIndex(({ kind }, i) => kind === 'claim' && i < at) + 1;
+  // A retried event of the old id leaves long after the join.
+  const leftAtMs = Math.max(leave.joinedAtMs, leave.receivedAtMs, leave.arrivesAtMs);
+  for (const [i, record] of input.entries()) {
+    if (i < from || record.kind !== 'event' || record.isMoved) continue;
+    const id = String(record.facts.id);
+    const tries = world.producer.tries.get(id) ?? [];
+    // What waits in NATS comes when it comes.
+    if (tries.some(({ isPublished }) => isPublished)) continue;
+    const receivedAtMs = Math.max(...tries.map((one) => one.receivedAtMs));
+    if (i > at && receivedAtMs < arrivedAtMs) {
+      world.problem(`${leave.token} brings its time past the event ${id}, received before`);
+    }
+    if (record.user !== leave.to.user || record.isAnonymous !== leave.to.isAnonymous) continue;
+    if (i > at && receivedAtMs < leave.joinedAtMs) {
+      world.problem(`the event ${id} stands behind ${leave.token}, it was received before`);
+    }
+    if (i < at && record.receivedAtMs > leftAtMs) {
+      world.problem(`the event ${id} stands before ${leave.token}, it was received after`);
+    }
+  }
+}
+
+function isEndOf(record: OracleRecord, token: string, to: End['to']): boolean {
+  if (record.kind !== 'moved' || record.endOf !== token) return false;
+  return record.to.user === to.user && record.to.isAnonymous === to.isAnonymous;
+}
