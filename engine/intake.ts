@@ -3,14 +3,14 @@ import type { Clock } from './clock.ts';
 import { type ErrorDetails, externalError, LapseError, messageOf } from './errors.ts';
 import { partitionOf } from './hash.ts';
 import { Horizon } from './horizon.ts';
-import { arrivalOf, Identities, type Join, leaveOf, nameOf, type Relay } from './identities.ts';
-import { type Hold, IntakeLane, type Leaving, type Sealed } from './intake-lane.ts';
+import { Identities } from './identities.ts';
+import { IntakeLane, type Leaving, type Sealed } from './intake-lane.ts';
+import { IntakeMoves, LEAVE_BYTES } from './intake-moves.ts';
 import { IntakeTicks } from './intake-ticks.ts';
 import type { Log } from './log.ts';
 import { type IncomingEvent, type Leave, RecordKind } from './records.ts';
 import { Ring } from './ring.ts';
 import { Unread } from './unread.ts';
-import { UserQueues } from './user-queues.ts';
 
 export { Acknowledgement } from './acknowledgement.ts';
 
@@ -62,16 +62,7 @@ export class Intake {
   #idleWaiters: (() => void)[] = [];
   #failure: LapseError | undefined;
   readonly #ticks: IntakeTicks;
-  /** Users who are on their way from one partition to another, and what came for them since. */
-  readonly #users = new UserQueues();
-  /** Received and not added to a lane yet. */
-  readonly #held = new Set<Held>();
-  /** By arrival: what goes on when it stands in the log. */
-  readonly #moves = new Map<string, () => void>();
-  #isAbandoned = false;
-  /** Tells the tokens of this run from those that a replay of an earlier one brings again. */
-  readonly #tokenPrefix: string;
-  #tokens = 0;
+  readonly #moves: IntakeMoves;
   recordsAppended = 0;
   envelopesAppended = 0;
   appendsFailed = 0;
@@ -93,7 +84,17 @@ export class Intake {
       (_, partition) => new IntakeLane(`in.${partition}`, onSealed),
     );
     this.#ticks = new IntakeTicks(this.horizon, (lane, atMs) => this.#addTick(lane, atMs));
-    this.#tokenPrefix = options.clock.now().toString(36);
+    this.#moves = new IntakeMoves({
+      // Tells the tokens of this run from those that a replay of an earlier one brings again.
+      tokenPrefix: options.clock.now().toString(36),
+      laneOf: (userId) => this.#laneOf(userId),
+      addEvent: (...event) => this.#addEvent(...event),
+      addLeave: (...leave) => this.#addLeave(...leave),
+      onHeld: (bytesMore) => {
+        this.#bytesInFlight += bytesMore;
+      },
+      onReleased: (lane) => this.#ticks.released(lane),
+    });
   }
 
   /** False while too much is on its way, or unread: doors push back. */
@@ -140,25 +141,23 @@ export class Intake {
   add(event: IncomingEvent, receivedAtMs: number, acknowledgement: Acknowledgement): void {
     if (this.#failure !== undefined) throw this.#failure;
     const joins = this.identities.join(event, receivedAtMs);
-    for (const join of joins) this.#move(join, receivedAtMs, acknowledgement);
+    for (const join of joins) this.#moves.move(join, receivedAtMs, acknowledgement);
     if (event.kind === RecordKind.alias) {
       // An alias has said everything by joining. What it says may be known and not durable yet.
       const known = joins.length > 0 ? [] : this.identities.known(event);
-      for (const join of known) this.#move(join, receivedAtMs, acknowledgement);
+      for (const join of known) this.#moves.move(join, receivedAtMs, acknowledgement);
       return;
     }
     const relay = this.identities.settle(event, receivedAtMs);
-    if (relay !== undefined) this.#relay(relay, event, receivedAtMs, acknowledgement);
-    else if (this.#users.isIdle || !this.#users.isBusy(nameOfUser(event))) {
-      this.#addEvent(this.#laneOf(event.userId), event, receivedAtMs, acknowledgement);
-    } else this.#addInTurn(event, receivedAtMs, acknowledgement);
+    if (relay !== undefined) this.#moves.relay(relay, event, receivedAtMs, acknowledgement);
+    else if (this.#moves.mustWait(event)) {
+      this.#moves.addInTurn(event, receivedAtMs, acknowledgement);
+    } else this.#addEvent(this.#laneOf(event.userId), event, receivedAtMs, acknowledgement);
   }
 
   /** Everything of a move stands in the log of its partition. @param arrival see `arrivalOf` */
   moved(arrival: string): void {
-    const goOn = this.#moves.get(arrival);
-    this.#moves.delete(arrival);
-    goOn?.();
+    this.#moves.moved(arrival);
   }
 
   /**
@@ -212,142 +211,12 @@ export class Intake {
    * of them there, and whoever sent it would wait for ever.
    */
   abandon(): void {
-    this.#isAbandoned = true;
-    this.#users.clear();
-    for (const held of this.#held) this.#giveBack(held, this.#failure);
+    this.#moves.abandon(this.#failure);
     this.#tellIdle();
   }
 
   #laneOf(userId: string): IntakeLane {
     return this.#lanes[partitionOf(userId, this.#lanes.length)]!;
-  }
-
-  /** Has a user's state go over to the id that stays. */
-  #move(join: Join, receivedAtMs: number, acknowledgement: Acknowledgement): void {
-    const { source, target, token } = this.#wayOf(join);
-    const held = this.#hold([source, target], receivedAtMs, acknowledgement, LEAVE_BYTES);
-    // The ids are joined already, whatever becomes of those who wait.
-    held.mustGoOn = true;
-    this.#handOver(join, token, held, (goOn) => {
-      target.whenSettled(() => {
-        const leave = leaveOf(join, token, target.limitMs);
-        this.#leave(source, leave, receivedAtMs, held.acknowledgement);
-        goOn();
-      });
-    });
-  }
-
-  /**
-   * The event goes to its own id's partition, which sends it on unless it has seen it; the leave
-   * behind it says that it has been sent. It brings that partition's time along, so all that is
-   * held for the survivor's has to be added before.
-   */
-  #relay(
-    { join, isChain }: Relay,
-    event: IncomingEvent,
-    receivedAtMs: number,
-    acknowledgement: Acknowledgement,
-  ): void {
-    const { source, target, token } = this.#wayOf(join);
-    const copy = { ...event };
-    const bytes = bytesOf(copy);
-    const held = this.#hold([source, target], receivedAtMs, acknowledgement, bytes);
-    this.#handOver(join, token, held, (goOn) => {
-      target.whenOldest(held.holds.at(-1)!.hold, () => {
-        target.whenSettled(() => {
-          if (!this.#held.has(held)) return this.moved(arrivalOf(token, join.to));
-          const leaves = (name: string) =>
-            this.#leave(source, leaveOf(join, name, target.limitMs), receivedAtMs, undefined);
-          // The partition knows the next id of the chain only: it shall send straight to the last.
-          if (isChain) leaves(`${token} chain`);
-          this.#addEvent(source, copy, receivedAtMs, acknowledgement);
-          leaves(token);
-          goOn();
-        });
-      });
-    });
-  }
-
-  #wayOf({ from, to }: Join): { source: IntakeLane; target: IntakeLane; token: string } {
-    const token = `${this.#tokenPrefix}-${++this.#tokens}`;
-    return { source: this.#laneOf(from.id), target: this.#laneOf(to.id), token };
-  }
-
-  /**
-   * Adds to the lane of an id what goes over to its survivor's partition, and lets nothing pass
-   * that comes later for either until it is there. Before it is added, all that was received
-   * earlier for the survivor's partition is stored, and meanwhile neither lane's time passes the
-   * join. So all that was received before the join is judged before it, all that is received after
-   * it behind it, and nobody else waits. What waits does so for something received earlier, never
-   * later: no two wait for each other.
-   *
-   * @param add adds it, now or later, and calls back when it has
-   */
-  #handOver({ from, to }: Join, token: string, held: Held, add: (goOn: () => void) => void): void {
-    this.#users.run([nameOf(from), nameOf(to)], (done) => {
-      if (this.#isAbandoned) return;
-      this.#moves.set(arrivalOf(token, to), () => {
-        this.#release(held);
-        done();
-      });
-      add(() => this.#giveBack(held, undefined));
-    });
-  }
-
-  /** Adds the event after all that came before for its user. */
-  #addInTurn(event: IncomingEvent, receivedAtMs: number, acknowledgement: Acknowledgement): void {
-    const lane = this.#laneOf(event.userId);
-    const copy = { ...event };
-    const held = this.#hold([lane], receivedAtMs, acknowledgement, bytesOf(copy));
-    this.#users.run([nameOfUser(copy)], (done) => {
-      const isAwaited = this.#held.has(held);
-      if (isAwaited) this.#addEvent(lane, copy, receivedAtMs, acknowledgement);
-      this.#giveBack(held, undefined);
-      this.#release(held);
-      done();
-    });
-  }
-
-  /** Keeps the lanes' time from passing what is added later; its sender waits for it. */
-  #hold(
-    lanes: readonly IntakeLane[],
-    receivedAtMs: number,
-    acknowledgement: Acknowledgement,
-    bytes: number,
-  ): Held {
-    const atMs = Math.max(...lanes.map((lane) => lane.holdTimeOf(receivedAtMs)));
-    const holds = [...new Set(lanes)].map((lane) => ({ lane, hold: lane.hold(atMs) }));
-    const held: Held = { holds, acknowledgement, bytes, mustGoOn: false };
-    this.#held.add(held);
-    this.#bytesInFlight += bytes;
-    acknowledgement.hold();
-    return held;
-  }
-
-  /** It has been added, or has failed. */
-  #giveBack(held: Held, failure: LapseError | undefined): void {
-    if (!this.#held.delete(held)) return;
-    this.#bytesInFlight -= held.bytes;
-    held.acknowledgement?.settle(failure);
-  }
-
-  /** What is held for the lane fails, but for what its users' ids need. */
-  #failHeld(lane: IntakeLane, failure: LapseError): void {
-    for (const held of this.#held) {
-      if (!held.holds.some((one) => one.lane === lane)) continue;
-      if (!held.mustGoOn) this.#giveBack(held, failure);
-      else {
-        held.acknowledgement?.settle(failure);
-        held.acknowledgement = undefined;
-      }
-    }
-  }
-
-  #release({ holds }: Held): void {
-    for (const { lane, hold } of holds) {
-      lane.release(hold);
-      this.#ticks.released(lane);
-    }
   }
 
   #addEvent(
@@ -362,7 +231,7 @@ export class Intake {
     this.#added(lane, before, acknowledgement);
   }
 
-  #leave(
+  #addLeave(
     lane: IntakeLane,
     leave: Leave,
     receivedAtMs: number,
@@ -438,7 +307,7 @@ export class Intake {
       const comesAgain = sealed.acknowledgements.some(({ onFailure }) => onFailure !== undefined);
       if (comesAgain) {
         settled.push(...lane.dropBehind(sealed));
-        this.#failHeld(lane, failure);
+        this.#moves.failHeld(lane, failure);
       }
       this.#leaveAgain(
         lane,
@@ -462,7 +331,7 @@ export class Intake {
    */
   #leaveAgain(lane: IntakeLane, leaves: readonly Leaving[]): void {
     if (leaves.length === 0) return;
-    const bytes = LEAVE_BYTES * leaves.length;
+    const bytes = leaves.length * LEAVE_BYTES;
     this.#bytesInFlight += bytes;
     this.#clock.at(this.#clock.now() + LEAVE_AGAIN_MS, () => {
       this.#bytesInFlight -= bytes;
@@ -477,31 +346,7 @@ export class Intake {
   }
 }
 
-/** Something received that waits for its users' turn, or for a lane. */
-interface Held {
-  /** Of each lane once, the last one's is where it goes. */
-  readonly holds: readonly { readonly lane: IntakeLane; readonly hold: Hold }[];
-  /** Undefined once its sender has been told that it failed. */
-  acknowledgement: Acknowledgement | undefined;
-  readonly bytes: number;
-  /** It is added even when nobody waits for it any more. */
-  mustGoOn: boolean;
-}
-
-/** About what a leave takes. */
-const LEAVE_BYTES = 512;
 const LEAVE_AGAIN_MS = 50;
-/** Of an event beside its properties. */
-const EVENT_BYTES = 256;
-
-function nameOfUser({ userId, isAnonymous }: IncomingEvent): string {
-  return nameOf({ id: userId, isAnonymous });
-}
-
-/** About what it takes while it waits. */
-function bytesOf(event: IncomingEvent): number {
-  return EVENT_BYTES + JSON.stringify(event.properties).length;
-}
 
 function unavailable(error: unknown): LapseError {
   if (error instanceof LapseError) return error;

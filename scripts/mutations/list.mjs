@@ -30,8 +30,8 @@ export const MUTATIONS = [
   {
     name: 'the time of a lane goes back',
     file: 'engine/intake-lane.js',
-    from: 'if (receivedAtMs > this.lastReceivedAtMs)',
-    to: 'if (receivedAtMs !== this.lastReceivedAtMs)',
+    from: 'if (wantedMs > this.lastReceivedAtMs)',
+    to: 'if (wantedMs !== this.lastReceivedAtMs)',
   },
   {
     name: 'a tick comes before what was received up to then',
@@ -53,26 +53,44 @@ export const MUTATIONS = [
   },
   {
     name: 'a user leaves before what came earlier for the survivor is stored',
-    file: 'engine/intake.js',
-    from: 'source.close(token);',
-    to: '{}',
+    file: 'engine/intake-lane.js',
+    from: 'if (envelopes === this.#settledCount)',
+    to: 'if (envelopes >= 0)',
   },
   {
     name: 'what comes for the survivor after a join does not wait for what moves',
-    file: 'engine/intake-lane.js',
-    from: 'first.onReached = undefined;',
-    to: 'first.onReached = undefined; first.isOpen = true;',
+    file: 'engine/intake.js',
+    from: 'this.#moves.mustWait(event)',
+    to: 'false',
   },
   {
-    name: 'a gate does not open when what it waits for has arrived elsewhere',
-    file: 'engine/intake.js',
-    from: 'lane.open(arrival);',
+    name: 'time passes what waits for a join',
+    file: 'engine/intake-lane.js',
+    from: 'Math.min(receivedAtMs, this.limitMs)',
+    to: 'receivedAtMs',
+  },
+  {
+    name: 'what moves brings the time of where it comes from',
+    file: 'operators/campaign-pipeline.js',
+    from: 'leave.arrivesAtMs',
+    to: 'this.#host.state.timeMs',
+  },
+  {
+    name: 'a retried event does not wait for what is held for where it goes',
+    file: 'engine/intake-lane.js',
+    from: 'if (oldest !== waiter.hold ||',
+    to: 'if (',
+  },
+  {
+    name: 'what waits for a join stays there when it has arrived',
+    file: 'engine/intake-moves.js',
+    from: 'goOn?.();',
     to: '',
   },
   {
     name: 'a leave is not said again after a failed append',
     file: 'engine/intake.js',
-    from: 'lane.leaveAgain(sealed);',
+    from: 'lane.leaveAgain(leaves);',
     to: '',
   },
   {
@@ -186,7 +204,19 @@ export const MUTATIONS = [
   {
     name: 'what the NATS door reads again is overtaken by what waited behind it',
     file: 'engine/intake.js',
-    from: 'settled.push(...lane.drop());',
+    from: 'settled.push(...lane.dropBehind(sealed));',
     to: '{}',
+  },
+  {
+    name: 'what was dropped leaves its time behind',
+    file: 'engine/intake-lane.js',
+    from: 'this.lastReceivedAtMs = beforeMs;',
+    to: '',
+  },
+  {
+    name: 'what waits for a join overtakes what is read again',
+    file: 'engine/intake.js',
+    from: 'this.#moves.failHeld(lane, failure);',
+    to: '',
   },
 ];
