@@ -13,6 +13,7 @@ export function checkSending(world: World): void {
     const all = world.receivers.received.filter(({ lane }) => lane === webhook.id);
     const requests = all.filter((request) => !isZombies(world, request));
     checkContents(world, webhook, requests);
+    checkStops(world, requests);
     checkPace(world, webhook, { requests, all });
   }
 }
@@ -24,6 +25,19 @@ export function checkSending(world: World): void {
 function isZombies({ processes }: World, { life, step }: Received): boolean {
   const sender = processes.find(({ senderLife }) => senderLife === life);
   return step > (sender?.takenOverStep ?? Number.POSITIVE_INFINITY);
+}
+
+/** What was delivered before a clean stop had ended is written down by then. */
+function checkStops(world: World, requests: readonly Received[]): void {
+  for (const { senderLife, stoppedStep, takenOverStep } of world.processes) {
+    if (stoppedStep === undefined || takenOverStep < stoppedStep) continue;
+    for (const { life, webhookId, answer } of requests) {
+      if (life !== senderLife || answer === undefined || !('status' in answer)) continue;
+      const again = requests.find((one) => one.webhookId === webhookId && one.step > stoppedStep);
+      if (answer.status !== 200 || again === undefined) continue;
+      world.problem(`${webhookId} was delivered before ${life.name} stopped, and sent again`);
+    }
+  }
 }
 
 function checkContents(world: World, webhook: WebhookPlan, requests: readonly Received[]): void {

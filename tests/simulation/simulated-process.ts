@@ -101,6 +101,8 @@ export class SimulatedProcess {
   isStopping = false;
   /** Step of the run at which another one was started beside it. */
   takenOverStep = Number.POSITIVE_INFINITY;
+  /** Step of the run at which a stop had ended as it should. */
+  stoppedStep: number | undefined;
   readonly counters = campaignCounters();
   checkpointFailures = 0;
 
@@ -343,6 +345,7 @@ export class SimulatedProcess {
     await this.loop.drain();
     await this.#sender!.drain();
     for (const log of this.#logs) await log.close();
+    this.stoppedStep = this.#options.scheduler.steps;
   }
 
   /** kill -9. */
