@@ -111,7 +111,9 @@ export class ReachProbe {
         if (this.#isClosed) return;
         this.#target = { consumerSequence, askedAtMs: nowMs };
         this.#settle();
-        if (this.#isWanted || this.#door.isBehind) this.want();
+        // A target that is never reached was lost on its way, and only the next question tells.
+        const isOpen = this.#target !== undefined;
+        if (this.#isWanted || this.#door.isBehind || isOpen) this.want();
       },
       () => {
         if (generation !== this.#generation) return;

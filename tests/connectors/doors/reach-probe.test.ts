@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { ReachProbe } from '../../../connectors/doors/nats/reach-probe.ts';
+import { Horizon } from '../../../engine/horizon.ts';
+import { ManualClock } from '../../engine/intake-clock.ts';
+
+const NOW_MS = 1_700_000_000_000;
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function stage(consumerSequence: number) {
+  const clock = new ManualClock(NOW_MS);
+  const horizon = new Horizon(clock);
+  let questions = 0;
+  const door = horizon.join(() => probe.want());
+  const ask = async () => {
+    questions++;
+    return { consumerSequence };
+  };
+  const probe = new ReachProbe({ clock, door, ask });
+  door.isBehind = false;
+  door.passed(NOW_MS - 10);
+  return { clock, horizon, door, probe, questions: () => questions };
+}
+
+test('reach probe: asks again while a message does not come, whoever waits', async () => {
+  const { clock, horizon, probe, questions } = stage(7);
+  let isPassed = false;
+  horizon.wait(NOW_MS - 5, () => {
+    isPassed = true;
+  });
+  await turn();
+  expect(questions()).toBe(1);
+  // The seventh was given and is lost: nothing else comes that would ask.
+  for (let second = 1; second <= 5; second++) {
+    clock.advanceTo(NOW_MS + second * 1_000);
+    await turn();
+  }
+  expect([questions(), isPassed]).toEqual([6, false]);
+  probe.taken(7);
+  expect(isPassed).toBe(true);
+});
+
+test('reach probe: asks no more once it has been reached', async () => {
+  const { clock, horizon, probe, questions } = stage(7);
+  horizon.wait(NOW_MS - 5, () => undefined);
+  await turn();
+  probe.taken(7);
+  for (let second = 1; second <= 5; second++) {
+    clock.advanceTo(NOW_MS + second * 1_000);
+    await turn();
+  }
+  expect(questions()).toBeLessThanOrEqual(2);
+});
