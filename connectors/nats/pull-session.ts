@@ -35,6 +35,8 @@ const INACTIVE_MS_MAX = 300_000;
 const NS_PER_MS = 1e6;
 /** Says with the end of a batch how many of its messages have not come. */
 const LEFT_HEADER = 'Nats-Pending-Messages';
+/** Of a heartbeat: consumer sequence of the last message that was given. */
+const GIVEN_HEADER = 'Nats-Last-Consumer';
 
 export interface PullSessionOptions {
   readonly connection: NatsConnection;
@@ -226,7 +228,10 @@ export class PullSession {
     this.#heardAtMs = this.#clock.now();
     const { headers } = message;
     const code = headers?.code ?? 0;
-    if (code === 100) return;
+    if (code === 100) {
+      this.#noticeLoss(Number(headers?.get(GIVEN_HEADER) || 0));
+      return;
+    }
     const text = headers?.description ?? '';
     if (code === 503 || /consumer deleted|leadership change|server shutdown/i.test(text)) {
       this.break(`${code} ${text}`);

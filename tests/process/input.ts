@@ -144,8 +144,57 @@ function concerns(record: LaneRecord, user: UserId): boolean {
   );
 }
 
-/** @throws Error when something has arrived that has not left */
+/**
+ * All records by time. Partitions' times differ by what waits for users on their way, so each
+ * person's records are put in order for themselves, whatever partitions they stand in: what is
+ * decided of one depends on no other.
+ */
 function inOrder(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | InputLeave)[] {
+  const personOf = personsIn(lanes);
+  const persons = new Map<string, LaneRecord[][]>();
+  lanes.forEach((records, lane) => {
+    for (const record of records) {
+      const person = personOf(record);
+      let own = persons.get(person);
+      if (own === undefined) {
+        own = lanes.map(() => []);
+        persons.set(person, own);
+      }
+      own[lane]!.push(record);
+    }
+  });
+  return [...persons.values()]
+    .flatMap((own) => inOrderOfOne(own))
+    .sort((a, b) => a.receivedAtMs - b.receivedAtMs);
+}
+
+/** Names for each record the person whose it is, one for all ids that ever join. */
+function personsIn(lanes: readonly (readonly LaneRecord[])[]): (record: LaneRecord) => string {
+  const joined = new Map<string, string>();
+  const whoOf = (name: string): string => {
+    const next = joined.get(name);
+    return next === undefined ? name : whoOf(next);
+  };
+  const nameOfId = ({ id, isAnonymous }: UserId) => whoOf(nameOf({ user: id, isAnonymous }));
+  const leaves = new Map<string, Leave>();
+  for (const record of lanes.flat()) {
+    if (!('leave' in record)) continue;
+    leaves.set(record.leave.token, record.leave);
+    const [from, to] = [nameOfId(record.leave.from), nameOfId(record.leave.to)];
+    if (from !== to) joined.set(from, to);
+  }
+  return (record) => {
+    if ('user' in record) return whoOf(nameOf(record));
+    if ('leave' in record) return nameOfId(record.leave.to);
+    const leave = leaves.get(record.token);
+    if (leave === undefined) throw new Error(`${record.token} has arrived and never left`);
+    return nameOfId(leave.to);
+  };
+}
+
+/** @throws Error when something has arrived that has not left */
+function inOrderOfOne(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | InputLeave)[] {
+  let timeMs = 0;
   const records: (InputEvent | InputLeave)[] = [];
   const next = lanes.map(() => 0);
   const left = new Set<string>();
@@ -181,12 +230,14 @@ function inOrder(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | Input
   for (;;) {
     if (lanes.every((lane, at) => next[at] === lane.length)) return records;
     let first = earliest(false);
-    // The leaves of two owners who both take events may wait for each other, those of one never.
+    // Ids that join in a chain may seem to wait for each other.
     if (first < 0) first = earliest(true);
     if (first < 0) throw new Error('what has moved must have left before, it has not');
     const record = lanes[first]![next[first]!++]!;
     if ('token' in record) continue;
     if ('leave' in record) left.add(record.leave.token);
-    records.push(record);
+    // A join brings both partitions' times together.
+    timeMs = Math.max(timeMs, record.receivedAtMs);
+    records.push({ ...record, receivedAtMs: timeMs });
   }
 }

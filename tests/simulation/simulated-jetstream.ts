@@ -112,7 +112,7 @@ export class SimulatedJetStream {
     const [, , , stream = '', name = ''] = subject.slice('$JS.API.'.length).split('.');
     const consumer = this.#streams.get(stream)?.consumers.get(name);
     if (consumer === undefined) {
-      deliver(inbox, status(inbox, 503, ''));
+      deliver(inbox, status(inbox, 503, 'No Responders'));
       return;
     }
     const {
@@ -132,7 +132,9 @@ export class SimulatedJetStream {
         deliver(inbox, status(inbox, 408, 'Request Timeout', pull.left));
         return;
       }
-      deliver(inbox, status(inbox, 100, 'Idle Heartbeat'));
+      const sign = status(inbox, 100, 'Idle Heartbeat');
+      sign.headers?.set('Nats-Last-Consumer', String(consumer.deliveredSeq));
+      deliver(inbox, sign);
       this.#scheduler.after(heartbeat / NS_PER_MS, undefined, beat);
     };
     this.#scheduler.after(heartbeat / NS_PER_MS, undefined, beat);

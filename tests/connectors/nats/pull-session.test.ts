@@ -44,7 +44,12 @@ async function startSession() {
     const reply = `$JS.ACK.S.c1.1.${sequence}.${sequence}.${STORED_NS}.0`;
     deliver(null, { reply, data: new Uint8Array(0) } as unknown as Msg);
   };
-  return { clock, session, server, take, broken };
+  /** A heartbeat, which says how far the server is. */
+  const beat = () => {
+    const headers = { code: 100, get: () => String(server.given) };
+    deliver(null, { subject: 'inbox.1', headers, data: new Uint8Array(0) } as unknown as Msg);
+  };
+  return { clock, session, server, take, beat, broken };
 }
 
 test('a last delivery that is lost is noticed by the count of the server', async () => {
@@ -72,4 +77,17 @@ test('a delivery that is slow, behind others that come, is waited for', async ()
   clock.advanceTo(clock.now() + LOST_AFTER_MS);
   await session.reach();
   expect(broken).toEqual([]);
+});
+
+test('it is noticed by heartbeats too, when nobody asks how far the server is', async () => {
+  const { clock, session, server, take, beat, broken } = await startSession();
+  session.pull();
+  take(1);
+  beat();
+  server.given = 2;
+  beat();
+  expect(broken).toEqual([]);
+  clock.advanceTo(clock.now() + LOST_AFTER_MS);
+  beat();
+  expect(broken).toEqual(['delivery 2 did not come']);
 });
