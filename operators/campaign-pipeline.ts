@@ -173,6 +173,7 @@ class CampaignPipeline implements Pipeline {
   }
 
   onLeave(leave: Leave): void {
+    this.#fireBefore(leave.from, leave.joinedAtMs);
     this.#leaving.leave(
       leave,
       (part) => this.#move(movedPart(part, leave.arrivesAtMs), leave.to),
@@ -192,7 +193,10 @@ class CampaignPipeline implements Pipeline {
     // Gone on meanwhile: it follows, and arrives where the user is.
     const alias = this.#host.state.aliases.get(key);
     if (alias !== undefined) this.#move(movedPart({ ...part, to: alias.to }, atMs), alias.to);
-    else this.#arriving.take(part, (node, windows) => this.#closed(node, windows));
+    else {
+      if (part.kind === 'begin') this.#fireBefore(part.to, part.joinedAtMs);
+      this.#arriving.take(part, (node, windows) => this.#closed(node, windows));
+    }
     this.#routesOf = -1;
   }
 
@@ -204,6 +208,34 @@ class CampaignPipeline implements Pipeline {
     this.#book.restore(frozen as FrozenRuleBook);
     this.#event.timezone = this.#book.definitions.settings.timezone;
     this.#routesOf = -1;
+  }
+
+  /**
+   * Fires what was due of a user before an id joined him. While users are on their way the time of
+   * a partition stands still for all (0005), but of these two everything received before is known.
+   */
+  #fireBefore(user: UserId, joinedAtMs: number): void {
+    const { windows, timeMs } = this.#host.state;
+    const key = keyOf(user.id, user.isAnonymous);
+    // One that was opened late is due since then; what was due before is gone by now.
+    const dueAtMs = (slot: number) => Math.max(windows.dueAtMs(slot), timeMs);
+    const due = [...this.#book.nodes()].flatMap((node) => {
+      const count = windows.find(key, node.number);
+      return [...windows.found.subarray(0, count)].filter((slot) => dueAtMs(slot) < joinedAtMs);
+    });
+    due.sort(
+      (a, b) =>
+        dueAtMs(a) - dueAtMs(b) ||
+        this.compareRules(windows.ruleOf(a), windows.ruleOf(b)) ||
+        windows.anchorAtMs(a) - windows.anchorAtMs(b) ||
+        windows.eventIdHiOf(a) - windows.eventIdHiOf(b) ||
+        windows.eventIdLoOf(a) - windows.eventIdLoOf(b),
+    );
+    for (const slot of due) {
+      const atMs = dueAtMs(slot);
+      windows.wheel.remove(slot);
+      this.onWindowDue(slot, atMs);
+    }
   }
 
   #closed(node: RuleNode, windows: number): void {

@@ -48,6 +48,8 @@ export class Arriving {
         return;
       case 'end':
         this.#counters.joins++;
+        return;
+      case 'begin':
     }
   }
 

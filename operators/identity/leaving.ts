@@ -22,7 +22,7 @@ export class Leaving {
   }
 
   /**
-   * Gives the parts to `send`, the end last. Said twice, a leave finds nothing more to move.
+   * Gives the parts to `send`, from the begin to the end. Said twice, a leave finds nothing more to move.
    * @param onClosed told of a rule's windows that are gone from here
    */
   leave(
@@ -31,6 +31,7 @@ export class Leaving {
     onClosed: (node: RuleNode, windows: number) => void,
   ): void {
     const { profiles, aliases } = this.#state;
+    send({ kind: 'begin', to, joinedAtMs });
     const key = keyOf(from.id, from.isAnonymous);
     const profile = profiles.take(key);
     if (profile !== undefined) {

@@ -48,6 +48,14 @@ export interface MovedCancel {
   readonly eventAtMs: number;
 }
 
+/** What follows is known since the join: what was due before it has fired, whoever's it was. */
+export interface MoveBegin {
+  readonly kind: 'begin';
+  readonly to: UserId;
+  /** Unix ms. */
+  readonly joinedAtMs: number;
+}
+
 /** Everything has been said; who waits for its arrival may go on. */
 export interface MoveEnd {
   readonly kind: 'end';
@@ -55,7 +63,7 @@ export interface MoveEnd {
   readonly token: string;
 }
 
-export type MovedPart = MovedWindow | MovedProfile | MovedCancel | MoveEnd;
+export type MovedPart = MoveBegin | MovedWindow | MovedProfile | MovedCancel | MoveEnd;
 
 /** An output for `in.<partition>`, with the time that it brings there. */
 export type MoveOutput =
@@ -92,7 +100,7 @@ export function movedEvent(
 
 const packr = new Packr({ useRecords: false, variableMapSize: true, useToJSON: false });
 const unpackr = new Unpackr({ useRecords: false });
-const KINDS = ['window', 'profile', 'cancel', 'end'] as const;
+const KINDS = ['window', 'profile', 'cancel', 'end', 'begin'] as const;
 const PART = 'A moved part';
 
 export function encodePart(part: MovedPart): Uint8Array {
@@ -111,6 +119,8 @@ export function encodePart(part: MovedPart): Uint8Array {
       return packr.pack([...head, JSON.stringify(part.rule), part.match, part.eventAtMs]);
     case 'end':
       return packr.pack([...head, part.token]);
+    case 'begin':
+      return packr.pack([...head, part.joinedAtMs]);
   }
 }
 
@@ -132,6 +142,8 @@ export function decodePart(bytes: Uint8Array): MovedPart {
       return { kind, to, rule: ruleOf(row), match: row.whole(), eventAtMs: row.number() };
     case 'end':
       return { kind, to, token: row.text() };
+    case 'begin':
+      return { kind, to, joinedAtMs: row.number() };
     default:
       throw corrupt(PART, 'it is of a kind that is not known');
   }

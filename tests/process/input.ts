@@ -237,7 +237,7 @@ function inOrderOfOne(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | 
     if ('token' in record) continue;
     if ('leave' in record) left.add(record.leave.token);
     // A join brings both partitions' times together.
-    timeMs = Math.max(timeMs, record.receivedAtMs);
+    timeMs = Math.max(timeMs, 'leave' in record ? record.leave.joinedAtMs : 0, record.receivedAtMs);
     records.push({ ...record, receivedAtMs: timeMs });
   }
 }

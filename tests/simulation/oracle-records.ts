@@ -26,6 +26,8 @@ export interface Luggage {
   readonly windows: readonly Window[];
   readonly cancels: readonly Cancel[];
   readonly profile: ReadonlyMap<string, Attribute>;
+  /** When the ids were joined, Unix ms. */
+  readonly joinedAtMs: number;
 }
 
 export interface Cancel {

@@ -1,3 +1,5 @@
+type Leave = Extract<OracleRecord, { kind: 'leave' }>;
+
 /**
  * The slow, obvious way from what stands in the input to what must come out (SPEC 1.3, 2.1):
  * plain lists, walked whole for every record. It shares no code with the engine. One oracle a
@@ -60,13 +62,23 @@ export class Oracle {
     this.#passTime(record.kind === 'tick' ? record.receivedAtMs : record.receivedAtMs - 1);
     this.timeMs = Math.max(this.timeMs, record.receivedAtMs);
     if (record.kind === 'event') this.#event(record);
-    else if (record.kind === 'leave') this.#leave(record.from, record.to, record.token);
+    else if (record.kind === 'leave') this.#leave(record);
     else if (record.kind === 'moved') this.#moved(record.to, record.endOf);
     else if (record.kind === 'definitions') this.#define(record.plan, record.publishedAtMs);
   }
 
   #passTime(untilMs: number): void {
-    const due = this.#windows.filter((window) => dueAtMs(window) <= untilMs);
+    this.#fire(this.#windows.filter((window) => dueAtMs(window) <= untilMs));
+  }
+
+  /** What was due of a user before somebody joined him has fired, however far time is here. */
+  #fireBefore(user: OracleUser, joinedAtMs: number): void {
+    const key = userKey(user);
+    const isMine = (window: Window) => userKey(window) === key;
+    this.#fire(this.#windows.filter((one) => isMine(one) && dueAtMs(one) < joinedAtMs));
+  }
+
+  #fire(due: Window[]): void {
     due.sort(inOrderOfFiring);
     for (const window of due) {
       this.#windows = this.#windows.filter((other) => other !== window);
@@ -187,7 +199,8 @@ export class Oracle {
    * What cancelled a moment ago goes along and stays: an event that comes by way of this partition
    * may have been overtaken by it here.
    */
-  #leave(from: OracleUser, to: OracleUser, token: string): void {
+  #leave({ from, to, token, joinedAtMs }: Leave): void {
+    this.#fireBefore(from, joinedAtMs);
     const key = userKey(from);
     const isMine = (one: OracleUser) => userKey(one) === key;
     const windows = this.#windows.filter(isMine);
@@ -199,6 +212,7 @@ export class Oracle {
         ({ event, timeMs }) => isMine(event) && timeMs >= this.timeMs - REORDER_MS,
       ),
       profile: this.#profiles.get(key) ?? new Map(),
+      joinedAtMs,
     });
     this.#windows = this.#windows.filter((window) => !isMine(window));
     this.#profiles.delete(key);
@@ -214,6 +228,7 @@ export class Oracle {
       this.#post.send(endOf, next, luggage);
       return;
     }
+    this.#fireBefore(to, luggage.joinedAtMs);
     const profile = this.#profiles.get(userKey(to)) ?? new Map<string, Attribute>();
     this.#profiles.set(userKey(to), profile);
     for (const [name, attribute] of luggage.profile) {

@@ -43,6 +43,7 @@ const part = fc.oneof(
     })),
   fc.record({ kind: fc.constant('cancel'), to, rule, match: word, eventAtMs: timeMs }),
   fc.record({ kind: fc.constant('end'), to, token: fc.string() }),
+  fc.record({ kind: fc.constant('begin'), to, joinedAtMs: fc.nat() }),
 ) as unknown as fc.Arbitrary<MovedPart>;
 
 test('a moved part arrives as it left, whatever its names are', () => {
