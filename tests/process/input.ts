@@ -192,9 +192,25 @@ function personsIn(lanes: readonly (readonly LaneRecord[])[]): (record: LaneReco
   };
 }
 
+/** Until they join, each id has a time of its own: that of its partition, as it stands there. */
+function timeAt(record: InputEvent | InputLeave, times: Map<string, number>): number {
+  const isLeave = 'leave' in record;
+  const ids = isLeave ? [record.leave.from, record.leave.to] : [idOf(record)];
+  const names = ids.map(({ id, isAnonymous }) => nameOf({ user: id, isAnonymous }));
+  const joinedAtMs = isLeave ? record.leave.joinedAtMs : 0;
+  const known = names.map((name) => times.get(name) ?? 0);
+  const timeMs = Math.max(record.receivedAtMs, joinedAtMs, ...known);
+  for (const name of names) times.set(name, timeMs);
+  return timeMs;
+}
+
+function idOf({ user, isAnonymous }: InputEvent): UserId {
+  return { id: user, isAnonymous };
+}
+
 /** @throws Error when something has arrived that has not left */
 function inOrderOfOne(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | InputLeave)[] {
-  let timeMs = 0;
+  const times = new Map<string, number>();
   const records: (InputEvent | InputLeave)[] = [];
   const next = lanes.map(() => 0);
   const left = new Set<string>();
@@ -236,8 +252,6 @@ function inOrderOfOne(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | 
     const record = lanes[first]![next[first]!++]!;
     if ('token' in record) continue;
     if ('leave' in record) left.add(record.leave.token);
-    // A join brings both partitions' times together.
-    timeMs = Math.max(timeMs, 'leave' in record ? record.leave.joinedAtMs : 0, record.receivedAtMs);
-    records.push({ ...record, receivedAtMs: timeMs });
+    records.push({ ...record, receivedAtMs: timeAt(record, times) });
   }
 }
