@@ -1,6 +1,6 @@
 /**
  * The cancelling events of the last seconds, so that one that overtook its opener still cancels
- * it (E3). A ring in order of receipt; few enough to be found through a small hash of chains.
+ * it (E3). A ring, about in order of receipt; few enough to be found through a small hash of chains.
  */
 const BUCKETS = 1024;
 const START = 256;
@@ -38,6 +38,7 @@ export class RecentCancels {
     return this.#end - this.#oldest;
   }
 
+  /** @param receivedAtMs may be older than that of the one before: it came from elsewhere */
   add(
     lo: number,
     hi: number,
@@ -83,6 +84,7 @@ export class RecentCancels {
   ): boolean {
     if (this.count === 0) return false;
     this.#expire(nowMs);
+    const oldestMs = nowMs - this.#windowMs;
     let number = this.#heads[(lo ^ hi ^ rule) & (BUCKETS - 1)]!;
     while (number >= this.#oldest) {
       const at = number % this.#capacity;
@@ -91,6 +93,7 @@ export class RecentCancels {
         this.#hi[at] === hi &&
         this.#rule[at] === rule &&
         this.#match[at] === match &&
+        this.#receivedAt[at]! >= oldestMs &&
         this.#eventAt[at]! > afterMs &&
         this.#eventAt[at]! <= untilMs
       ) {
@@ -107,14 +110,16 @@ export class RecentCancels {
     hi: number,
     rule: number,
     nowMs: number,
-    each: (match: number, eventAtMs: number) => void,
+    each: (match: number, eventAtMs: number, receivedAtMs: number) => void,
   ): void {
     this.#expire(nowMs);
+    const oldestMs = nowMs - this.#windowMs;
     let number = this.#heads[(lo ^ hi ^ rule) & (BUCKETS - 1)]!;
     for (; number >= this.#oldest; number = this.#before[number % this.#capacity]!) {
       const at = number % this.#capacity;
       if (this.#lo[at] !== lo || this.#hi[at] !== hi || this.#rule[at] !== rule) continue;
-      each(this.#match[at]!, this.#eventAt[at]!);
+      const receivedAtMs = this.#receivedAt[at]!;
+      if (receivedAtMs >= oldestMs) each(this.#match[at]!, this.#eventAt[at]!, receivedAtMs);
     }
   }
 

@@ -68,10 +68,10 @@ export class Arriving {
     }
   }
 
-  #takeCancel(key: Key, node: RuleNode, { match, eventAtMs }: MovedCancel): number {
+  #takeCancel(key: Key, node: RuleNode, { match, eventAtMs, receivedAtMs }: MovedCancel): number {
     if (node.rule.kind !== 'inaction') return 0;
-    const { recentCancels, timeMs } = this.#state;
-    recentCancels.add(key.hashLo, key.hashHi, node.number, match, eventAtMs, timeMs);
+    const { recentCancels } = this.#state;
+    recentCancels.add(key.hashLo, key.hashHi, node.number, match, eventAtMs, receivedAtMs);
     return this.#inaction.cancelBy(key, node, node.rule, match, eventAtMs);
   }
 

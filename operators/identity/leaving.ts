@@ -56,8 +56,8 @@ export class Leaving {
   #sendCancels(key: Key, to: UserId, node: RuleNode, send: (part: MovedPart) => void): void {
     const { recentCancels, timeMs } = this.#state;
     const rule = this.#book.identityOf(node);
-    const each = (match: number, eventAtMs: number) =>
-      send({ kind: 'cancel', to, rule, match, eventAtMs });
+    const each = (match: number, eventAtMs: number, receivedAtMs: number) =>
+      send({ kind: 'cancel', to, rule, match, eventAtMs, receivedAtMs });
     recentCancels.forEach(key.hashLo, key.hashHi, node.number, timeMs, each);
   }
 

@@ -46,6 +46,8 @@ export interface MovedCancel {
   /** Hash of the match value, 0 without one. */
   readonly match: number;
   readonly eventAtMs: number;
+  /** From then on it is remembered, partition time in Unix ms. */
+  readonly receivedAtMs: number;
 }
 
 /** What follows is known since the join: what was due before it has fired, whoever's it was. */
@@ -115,8 +117,10 @@ export function encodePart(part: MovedPart): Uint8Array {
     }
     case 'profile':
       return packr.pack([...head, part.names, part.values, part.saidAtMs]);
-    case 'cancel':
-      return packr.pack([...head, JSON.stringify(part.rule), part.match, part.eventAtMs]);
+    case 'cancel': {
+      const { rule, match, eventAtMs, receivedAtMs } = part;
+      return packr.pack([...head, JSON.stringify(rule), match, eventAtMs, receivedAtMs]);
+    }
     case 'end':
       return packr.pack([...head, part.token]);
     case 'begin':
@@ -138,8 +142,10 @@ export function decodePart(bytes: Uint8Array): MovedPart {
       demandAsMany(names, saidAtMs);
       return { kind, to, names, values, saidAtMs };
     }
-    case 'cancel':
-      return { kind, to, rule: ruleOf(row), match: row.whole(), eventAtMs: row.number() };
+    case 'cancel': {
+      const [rule, match] = [ruleOf(row), row.whole()];
+      return { kind, to, rule, match, eventAtMs: row.number(), receivedAtMs: row.number() };
+    }
     case 'end':
       return { kind, to, token: row.text() };
     case 'begin':

@@ -98,7 +98,7 @@ describe('stored rows: a field of another kind is refused, whatever the checksum
     const identity = { campaignId: 'c', rule, publishedAtMs: 1, isDropped: false };
     const parts: readonly MovedPart[] = [
       { kind: 'end', to, token: 't' },
-      { kind: 'cancel', to, rule: identity, match: 0, eventAtMs: 5 },
+      { kind: 'cancel', to, rule: identity, match: 0, eventAtMs: 5, receivedAtMs: 6 },
       { kind: 'profile', to, names: ['a'], values: [1], saidAtMs: [5] },
       {
         kind: 'window',

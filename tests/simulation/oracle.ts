@@ -235,8 +235,8 @@ export class Oracle {
       const known = profile.get(name);
       if (known === undefined || known.saidAtMs < attribute.saidAtMs) profile.set(name, attribute);
     }
-    for (const { version, event } of luggage.cancels) {
-      this.#cancelBy(this.#versionLike(version), { ...event, ...to });
+    for (const { version, event, timeMs } of luggage.cancels) {
+      this.#cancelBy(this.#versionLike(version), { ...event, ...to }, timeMs);
     }
     const windows = [...luggage.windows].sort((a, b) => a.anchorAtMs - b.anchorAtMs);
     for (const window of windows) {
@@ -302,7 +302,7 @@ export class Oracle {
   }
 
   /** By an event that is known to match. */
-  #cancelBy(version: Version, event: OracleEvent): void {
+  #cancelBy(version: Version, event: OracleEvent, timeMs = this.timeMs): void {
     const { rule } = version;
     if (!('inaction' in rule)) return;
     const { match } = rule.inaction;
@@ -323,7 +323,7 @@ export class Oracle {
       }
       if (endOf(window) < this.timeMs) this.#coverage.met('window cancelled within its grace');
     }
-    this.#cancels.push({ version, event, timeMs: this.timeMs });
+    this.#cancels.push({ version, event, timeMs });
   }
 
   #open(version: Version, event: OracleEvent): void {

@@ -221,7 +221,7 @@ describe('embedded log', () => {
       await readSome(log, 'in.0', offsets[0]!, 99);
       await log.trim('in.0', offsets.at(-1)!);
     };
-    const rounds = 20;
+    const rounds = 40;
     for (let i = 0; i < rounds; i++) await round();
     await log.close();
     await server.close();

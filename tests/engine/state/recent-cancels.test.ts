@@ -21,8 +21,10 @@ describe('recent cancels', () => {
         const key = `${lo} ${hi} ${rule} ${match}`;
         const atMs = nowMs - prng.below(4_000);
         if (prng.chance(0.6)) {
-          cancels.add(lo, hi, rule, match, atMs, nowMs);
-          model.push({ key, eventAtMs: atMs, receivedAtMs: nowMs });
+          // One that came from another partition is remembered since it was received there.
+          const receivedAtMs = prng.chance(0.1) ? nowMs - prng.below(6_000) : nowMs;
+          cancels.add(lo, hi, rule, match, atMs, receivedAtMs);
+          model.push({ key, eventAtMs: atMs, receivedAtMs });
         } else {
           const untilMs = atMs + prng.below(4_000);
           const wanted = model.some(

@@ -28,7 +28,7 @@ const PARTS: readonly MovedPart[] = [
     properties: { cart: 'c1', n: 49.9, deep: { a: [1, null] } },
   },
   { kind: 'profile', to, names: ['email', 'age'], values: ['a@b', 31], saidAtMs: [AT_MS, AT_MS] },
-  { kind: 'cancel', to, rule: identity, match: 0, eventAtMs: AT_MS },
+  { kind: 'cancel', to, rule: identity, match: 0, eventAtMs: AT_MS, receivedAtMs: AT_MS },
   { kind: 'begin', to: { id: 'a1', isAnonymous: true }, joinedAtMs: 1_767_603_600_000 },
   { kind: 'end', to: { id: 'a1', isAnonymous: true }, token: 'k3-1 chain' },
 ];

@@ -41,7 +41,10 @@ const part = fc.oneof(
       ...{ kind: 'profile', to, names: pairs.map(([first]) => first) },
       ...{ values: pairs.map(([, second]) => second), saidAtMs: pairs.map(() => timeMs) },
     })),
-  fc.record({ kind: fc.constant('cancel'), to, rule, match: word, eventAtMs: timeMs }),
+  fc.record({
+    ...{ kind: fc.constant('cancel'), to, rule, match: word },
+    ...{ eventAtMs: timeMs, receivedAtMs: timeMs },
+  }),
   fc.record({ kind: fc.constant('end'), to, token: fc.string() }),
   fc.record({ kind: fc.constant('begin'), to, joinedAtMs: fc.nat() }),
 ) as unknown as fc.Arbitrary<MovedPart>;
