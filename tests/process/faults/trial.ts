@@ -14,8 +14,7 @@ const TIMES = process.env.LAPSE_FAULTS_TIMES;
 const RESULTS = process.env.LAPSE_FAULTS_RESULTS;
 
 /**
- * True in full size: waits go past every time-out there is, samples are whole, ids join. (Of joins the
- * oracle here still tells a few of ten thousand decisions otherwise than the engine.)
+ * True in full size: waits go past every time-out there is, samples are whole, ids join.
  */
 export const isFull = TIMES !== undefined || KILLS !== undefined;
 
