@@ -13,11 +13,6 @@ export const KILLS = process.env.LAPSE_FAULTS_KILLS;
 const TIMES = process.env.LAPSE_FAULTS_TIMES;
 const RESULTS = process.env.LAPSE_FAULTS_RESULTS;
 
-/**
- * True in full size: waits go past every time-out there is, samples are whole, ids join.
- */
-export const isFull = TIMES !== undefined || KILLS !== undefined;
-
 /** @param small in `npm test` */
 export function times(small: number): number {
   return TIMES === undefined ? small : Number(TIMES);
