@@ -7,6 +7,8 @@
  *   `out.<webhook>`    the lane of a webhook: deliveries owed, written by the partitions' owners
  *   `done.<webhook>`   what became of them: batches, attempts, outcomes, written by the sender
  *   `snap.<webhook>`   where the sender stands: its last envelope is the one that counts
+ *   `trim.<partition>` how far `in.<partition>` may have been trimmed
+ *   `owner`            epochs taken by processes; `owner.created`: when the log was created
  */
 
 /** A position in a topic: a safe integer ≥ 1 that grows along the topic. Not dense. */

@@ -1,15 +1,18 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { DoorCounters } from '../../connectors/doors/door-counters.ts';
 import { registerHttpDoor } from '../../connectors/doors/http/http-door.ts';
 import { NatsDoor, type NatsDoorOptions } from '../../connectors/doors/nats/nats-door.ts';
 import { RejectedStore } from '../../connectors/doors/rejected.ts';
 import { connectNats } from '../../connectors/nats/connection.ts';
+import { requireOrigin } from '../../engine/checkpoint/checkpoint-origin.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { externalError, LapseError, messageOf, userError } from '../../engine/errors.ts';
 import type { EventLimits } from '../../engine/event-check/event-limits.ts';
 import { Acknowledgement, Intake } from '../../engine/intake.ts';
 import type { Log } from '../../engine/log.ts';
+import { logCreatedAtMs } from '../../engine/log-creation.ts';
 import { takeEpoch } from '../../engine/ownership.ts';
 import { RecordKind } from '../../engine/records.ts';
 import type { Alias } from '../../engine/state/alias-table.ts';
@@ -27,7 +30,7 @@ import {
   type TriggerLatency,
   triggerLatencyOf,
 } from './serve-metrics.ts';
-import { PartitionThreads, SenderThread } from './threads.ts';
+import { CHECKPOINT_FOLDER, PartitionThreads, SenderThread } from './threads.ts';
 
 export interface LapseOptions {
   readonly definitions: Definitions;
@@ -157,6 +160,10 @@ async function startParts(
   checkDefinitionsSize(definitions);
   const log = await connectLog(home.address().address);
   closers.push(() => log.close());
+  await requireOrigin(join(settings.data, CHECKPOINT_FOLDER), {
+    kind: home.kind,
+    createdAtMs: await logCreatedAtMs(log, systemClock),
+  });
   const owner = { home, epoch: await takeEpoch(log, systemClock) };
   const intake = new Intake({
     log,

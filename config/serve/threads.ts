@@ -32,6 +32,8 @@ export interface Owner {
   readonly epoch: number;
 }
 
+/** Of the partitions' checkpoints, in the data folder. */
+export const CHECKPOINT_FOLDER = 'checkpoints';
 const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
 
 /** A thread with its life: ready, drained, failed. */
@@ -140,7 +142,7 @@ export class PartitionThreads {
         partitions: Array.from({ length: partitions }, (_, p) => p).filter(
           (p) => p % count === index,
         ),
-        checkpointFolder: join(settings.data, 'checkpoints'),
+        checkpointFolder: join(settings.data, CHECKPOINT_FOLDER),
         checkpointIntervalMs,
         reorderWindowMs,
       };

@@ -1,5 +1,6 @@
 import { LapseError } from '../errors.ts';
-import { BEGINNING, type Log, type Offset, type StoredEnvelope } from '../log.ts';
+import { BEGINNING, type Log, type Offset } from '../log.ts';
+import { readLast } from '../read-last.ts';
 import { describeValue } from '../wording.ts';
 
 /*
@@ -40,26 +41,4 @@ export async function trimBehindMark(log: Log, partition: number, upTo: Offset):
   const mark = await log.append(topic, new TextEncoder().encode(JSON.stringify({ upTo })));
   await log.trim(`in.${partition}`, upTo);
   if (mark !== undefined && mark > 1) await log.trim(topic, mark - 1);
-}
-
-/** The last envelope of a topic, copied; undefined when there is none. */
-export async function readLast(log: Log, topic: string): Promise<StoredEnvelope | undefined> {
-  const tail = await log.tail(topic);
-  if (tail === BEGINNING || (await log.head(topic)) === BEGINNING) return undefined;
-  return new Promise((resolve, reject) => {
-    const take = () => {
-      try {
-        const stored = reader.poll();
-        if (stored === undefined) return;
-        const copy = { ...stored, bytes: stored.bytes.slice() };
-        reader.close();
-        resolve(copy);
-      } catch (error) {
-        reader.close();
-        reject(error instanceof Error ? error : new Error(String(error)));
-      }
-    };
-    const reader = log.read(topic, tail - 1, take);
-    take();
-  });
 }

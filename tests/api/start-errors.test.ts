@@ -76,6 +76,14 @@ describe('serve does not start', () => {
     );
   });
 
+  test('when the checkpoints are of another log', async () => {
+    await runOnce();
+    rmSync(join(folder, 'log'), { recursive: true });
+    expect(await refusal([])).toMatch(
+      /^The checkpoints in '.*' must be of the log at hand, the embedded log created at .*; they are of the embedded log created at .* \[ERR_CHECKPOINTS_FOREIGN\]$/,
+    );
+  });
+
   test('when the data folder cannot be written', async () => {
     const file = join(folder, 'file');
     writeFileSync(file, '');
