@@ -2,7 +2,12 @@ import type { LapseError } from '../../engine/errors.ts';
 import { externalError, messageOf } from '../../engine/errors.ts';
 import { Histogram } from '../../engine/histogram.ts';
 import type { SenderObserver } from '../../engine/sender/observer.ts';
-import type { LaneStats, OutcomeCount, SenderStats } from '../../engine/sender/protocol.ts';
+import type {
+  LaneStats,
+  OutcomeCount,
+  SenderStats,
+  UnreadDeliveries,
+} from '../../engine/sender/protocol.ts';
 import type { LaneOutcome, SenderAttempt } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
 
@@ -61,13 +66,17 @@ export class SenderCounts implements SenderObserver {
     this.#onWarning(lane, externalError('ERR_WEBHOOK_REMOVED', sentence));
   }
 
-  toStats(pending: ReadonlyMap<string, number>): SenderStats {
+  toStats(
+    pending: ReadonlyMap<string, number>,
+    unread: ReadonlyMap<string, UnreadDeliveries>,
+  ): SenderStats {
     for (const lane of pending.keys()) this.#laneOf(lane);
     const lanes = Array.from(
       this.#lanes,
       ([webhookId, counts]): LaneStats => ({
         webhookId,
         pending: pending.get(webhookId) ?? 0,
+        unread: unread.get(webhookId) ?? { count: 0, ageMs: 0 },
         attempts: [...counts.attempts],
         outcomes: [...counts.outcomes.values()],
         attemptDuration: counts.attemptDuration.toCounts(),

@@ -44,7 +44,8 @@ async function main(data: SenderThreadData): Promise<void> {
   });
   await sender.update(laneDefinitions(data.definitions));
   const postStats = () => {
-    post({ kind: 'stats', stats: counts.toStats(sender.pendingCounts()) });
+    const stats = counts.toStats(sender.pendingCounts(), sender.lookAtUnread());
+    post({ kind: 'stats', stats });
   };
   const timer = setInterval(postStats, STATS_INTERVAL_MS);
   post({ kind: 'ready' });

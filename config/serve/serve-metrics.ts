@@ -204,6 +204,28 @@ function senderMetrics({ sender }: Gauges): MetricSource[] {
         })),
     },
     {
+      name: 'lapse_deliveries_unread',
+      help: "Deliveries in a lane's log that the sender has no room for yet.",
+      kind: 'gauge',
+      labels: ['webhook'],
+      samples: () =>
+        lanes().map(({ webhookId, unread }) => ({
+          labels: { webhook: webhookId },
+          value: unread.count,
+        })),
+    },
+    {
+      name: 'lapse_deliveries_unread_age_ms',
+      help: 'Since the oldest delivery that a lane has not read was stored; 0 without any.',
+      kind: 'gauge',
+      labels: ['webhook'],
+      samples: () =>
+        lanes().map(({ webhookId, unread }) => ({
+          labels: { webhook: webhookId },
+          value: unread.ageMs,
+        })),
+    },
+    {
       name: 'lapse_deliveries_total',
       help: 'Deliveries that came to their end, by outcome and reason.',
       kind: 'counter',

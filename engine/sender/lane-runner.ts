@@ -1,11 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.ts';
 import { LapseError, messageOf } from '../errors.ts';
-import { BEGINNING, type Log, type LogReader, type Offset } from '../log.ts';
+import { BEGINNING, type Log, type LogReader, type Offset, type StoredEnvelope } from '../log.ts';
 import { LaneJournal } from './lane-journal.ts';
 import { LaneOwner } from './lane-owner.ts';
 import { decodeStoredSnapshot, readUpTo, topicsOf } from './lane-topics.ts';
+import { LaneUnread, NOTHING_UNREAD } from './lane-unread.ts';
 import { type SenderObserver, silentObserver } from './observer.ts';
+import type { UnreadDeliveries } from './protocol.ts';
 import type { SenderAttempt, SenderLane } from './sender-lane.ts';
 import type { Transport, TransportResult } from './transport.ts';
 
@@ -44,6 +46,9 @@ export class LaneRunner<D> {
   readonly #abort = new AbortController();
   #journal: LaneJournal | undefined;
   #reader: LogReader | undefined;
+  /** Read, and not taken as there is no room for it. */
+  #next: StoredEnvelope | undefined;
+  readonly #unread: LaneUnread;
   #state: 'new' | 'running' | 'draining' | 'stopped' = 'new';
   #inFlight = 0;
   #drained: () => void = () => {};
@@ -56,6 +61,9 @@ export class LaneRunner<D> {
     this.#lane = options.lane;
     this.#observer = options.observer ?? silentObserver;
     this.#topics = topicsOf(options.webhookId);
+    const { log, lane } = options;
+    const countOf = (bytes: Uint8Array) => lane.countOf(bytes);
+    this.#unread = new LaneUnread({ log, topic: this.#topics.out, countOf });
     // As many listeners as there are attempts in flight; Node.js takes more than ten for a leak.
     setMaxListeners(0, this.#abort.signal);
   }
@@ -63,6 +71,25 @@ export class LaneRunner<D> {
   /** Deliveries in memory that are not settled; more may wait in the log. */
   get pendingCount(): number {
     return this.#lane.pendingCount;
+  }
+
+  /** Whether deliveries stand in the log that it has no room for. */
+  get isBehind(): boolean {
+    return this.#next !== undefined;
+  }
+
+  /**
+   * What stands in the log and is not taken.
+   * @param bytesMax so many bytes of it are counted in this call; the next one goes on
+   */
+  lookAtUnread(bytesMax: number): UnreadDeliveries {
+    if (this.#state !== 'running') return NOTHING_UNREAD;
+    try {
+      return this.#unread.look(this.#next, bytesMax, this.#options.clock.now());
+    } catch (error) {
+      this.#fail(error);
+      return NOTHING_UNREAD;
+    }
   }
 
   /**
@@ -123,6 +150,7 @@ export class LaneRunner<D> {
     this.#state = 'draining';
     this.#cancelWake();
     this.#reader?.close();
+    this.#unread.close();
     if (this.#inFlight > 0) {
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
@@ -143,6 +171,7 @@ export class LaneRunner<D> {
     this.#state = 'stopped';
     this.#cancelWake();
     this.#reader?.close();
+    this.#unread.close();
     this.#journal?.stop();
     this.#abort.abort();
     this.#drained();
@@ -190,10 +219,12 @@ export class LaneRunner<D> {
   /** @returns true when there may be more at hand */
   #feed(nowMs: number): boolean {
     for (let bytes = 0; bytes < BYTES_PER_TURN; ) {
-      if (this.#lane.room === 0) return false;
-      const envelope = this.#reader!.poll();
-      if (envelope === undefined) return false;
+      this.#next ??= this.#reader!.poll();
+      if (this.#next === undefined || this.#lane.room === 0) return false;
+      const envelope = this.#next;
+      this.#next = undefined;
       this.#lane.offer(envelope.offset, envelope.bytes, nowMs);
+      this.#unread.taken(envelope);
       bytes += envelope.bytes.length + ENVELOPE_BYTES;
     }
     return true;

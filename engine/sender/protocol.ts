@@ -20,11 +20,20 @@ export interface LaneStats {
   readonly webhookId: string;
   /** Deliveries in memory, unsettled. */
   readonly pending: number;
+  readonly unread: UnreadDeliveries;
   /** Attempts by answer: a status, or a transport error's code. */
   readonly attempts: readonly (readonly [answer: string, count: number])[];
   /** Outcomes by campaign, outcome and reason. */
   readonly outcomes: readonly OutcomeCount[];
   readonly attemptDuration: HistogramCounts;
+}
+
+/** Deliveries that stand in a lane's log and are not taken by the sender. */
+export interface UnreadDeliveries {
+  /** Less than there are while a long backlog is being counted. */
+  readonly count: number;
+  /** Since the oldest was stored, ms; 0 without any. */
+  readonly ageMs: number;
 }
 
 export interface OutcomeCount {

@@ -20,6 +20,8 @@ export interface SenderLane<D> {
   update(definitions: D, nowMs: number): void;
   /** Takes in one envelope of `out`, in order of offset. Copies what it keeps. */
   offer(offset: number, bytes: Uint8Array, nowMs: number): void;
+  /** Deliveries in an envelope of `out`; quick, and changes nothing. */
+  countOf(bytes: Uint8Array): number;
   /** The next request to make now. Asked again until it has none. */
   poll(nowMs: number): SenderAttempt | undefined;
   onResult(attempt: SenderAttempt, result: TransportResult, nowMs: number): void;

@@ -2,8 +2,8 @@ import { corrupt, StoredRow } from '../stored-row.ts';
 import type { Delivery } from './delivery.ts';
 import { packVersioned, unpackVersioned } from './packing.ts';
 
-const VERSION = 1;
-const WHAT = 'An envelope of deliveries';
+export const DELIVERIES_VERSION = 1;
+export const DELIVERIES_WHAT = 'An envelope of deliveries';
 
 /**
  * `[campaign ids, base, then one array a field]`; times are relative (qualified to the base, due
@@ -47,12 +47,15 @@ export function encodeDeliveries(deliveries: readonly Delivery[]): Uint8Array {
     deliveries.map((delivery) => delivery.expiresAtMs - delivery.dueAtMs),
     deliveries.map((delivery) => delivery.body),
   ];
-  return packVersioned(VERSION, columns);
+  return packVersioned(DELIVERIES_VERSION, columns);
 }
 
 /** @throws LapseError `ERR_ENVELOPE_VERSION`, `ERR_ENVELOPE_CORRUPT` */
 export function decodeDeliveries(bytes: Uint8Array): Delivery[] {
-  const row = new StoredRow(WHAT, unpackVersioned(VERSION, WHAT, bytes));
+  const row = new StoredRow(
+    DELIVERIES_WHAT,
+    unpackVersioned(DELIVERIES_VERSION, DELIVERIES_WHAT, bytes),
+  );
   const campaignIds = row.texts();
   const baseAtMs = row.number();
   const ids = row.texts();
@@ -63,11 +66,13 @@ export function decodeDeliveries(bytes: Uint8Array): Delivery[] {
   const expires = row.numbers();
   const bodies = row.texts();
   for (const column of [campaigns, userIds, qualified, due, expires, bodies]) {
-    if (column.length !== ids.length) throw corrupt(WHAT, 'its columns are not of one length');
+    if (column.length !== ids.length)
+      throw corrupt(DELIVERIES_WHAT, 'its columns are not of one length');
   }
   return ids.map((id, i) => {
     const campaignId = campaignIds[campaigns[i]!];
-    if (campaignId === undefined) throw corrupt(WHAT, `the campaign of delivery ${i} is unknown`);
+    if (campaignId === undefined)
+      throw corrupt(DELIVERIES_WHAT, `the campaign of delivery ${i} is unknown`);
     const qualifiedAtMs = baseAtMs + qualified[i]!;
     const dueAtMs = qualifiedAtMs + due[i]!;
     const expiresAtMs = dueAtMs + expires[i]!;

@@ -6,6 +6,7 @@ import type {
 } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
 import { decodeDeliveries } from './codec.ts';
+import { countDeliveries } from './count-deliveries.ts';
 import { decodeRecords, decodeSnapshot, encodeRecords, encodeSnapshot } from './done-codec.ts';
 import { Lane, type LaneDefinitions, type LaneOptions } from './lane.ts';
 import type { LaneRecord } from './lane-records.ts';
@@ -39,6 +40,10 @@ export class LogLane implements SenderLane<LaneDefinitions> {
 
   offer(offset: number, bytes: Uint8Array, nowMs: number): void {
     this.#lane.offer(offset, decodeDeliveries(bytes), nowMs);
+  }
+
+  countOf(bytes: Uint8Array): number {
+    return countDeliveries(bytes);
   }
 
   poll(nowMs: number): SenderAttempt | undefined {

@@ -243,7 +243,8 @@ test('sender: leaves in the log what it has no room for', async () => {
   await bench.sender.update(lanesOf('a'));
   await bench.runOut();
   // The default room is 20,000 deliveries.
-  expect(polled).toBe(200);
+  const oneLookedAt = 1;
+  expect(polled).toBe(200 + oneLookedAt);
 });
 
 test('sender: leaves in the log what it has no room for by its bytes', async () => {
@@ -258,7 +259,8 @@ test('sender: leaves in the log what it has no room for by its bytes', async () 
   await bench.sender.update(lanesOf('a'));
   await bench.runOut();
   // The default room is 16 MiB.
-  expect(polled).toBe(Math.ceil((16 * 2 ** 20) / bodyBytes));
+  const oneLookedAt = 1;
+  expect(polled).toBe(Math.ceil((16 * 2 ** 20) / bodyBytes) + oneLookedAt);
 });
 
 test('sender: a backlog is read in turns, between which the other lanes have theirs', async () => {
