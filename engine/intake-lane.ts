@@ -150,14 +150,6 @@ export class IntakeLane {
     this.#leaves.push({ leave, receivedAtMs });
   }
 
-  /**
-   * Adds the leaves of an envelope that may not have been stored once more. Nothing of the users
-   * has been added since, as what comes for them waits for their arrival.
-   */
-  leaveAgain(leaves: readonly Leaving[]): void {
-    for (const { leave, receivedAtMs } of leaves) this.leave(leave, this.timeOf(receivedAtMs));
-  }
-
   /** Takes out all that waits behind an envelope that was not stored; time is what it was before. */
   dropBehind({ beforeMs }: Sealed): Sealed[] {
     if (this.writer.count > 0) this.seal();

@@ -327,7 +327,8 @@ export class Intake {
 
   /**
    * Somebody waits for what leaves by it, and the ids are joined already. Said twice, a leave moves
-   * nothing more. After a pause: a log that is full refuses at once.
+   * nothing more; nothing of the users has been added since, as what comes for them waits for their
+   * arrival. After a pause: a log that is full refuses at once.
    */
   #leaveAgain(lane: IntakeLane, leaves: readonly Leaving[]): void {
     if (leaves.length === 0) return;
@@ -335,9 +336,10 @@ export class Intake {
     this.#bytesInFlight += bytes;
     this.#clock.at(this.#clock.now() + LEAVE_AGAIN_MS, () => {
       this.#bytesInFlight -= bytes;
-      const before = lane.gatheredBytes;
-      lane.leaveAgain(leaves);
-      this.#added(lane, before, undefined);
+      // One by one: they may be more than the envelope at hand has room for.
+      for (const { leave, receivedAtMs } of leaves) {
+        this.#addLeave(lane, leave, receivedAtMs, undefined);
+      }
     });
   }
 

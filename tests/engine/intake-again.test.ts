@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { ENVELOPE_RECORDS_MAX } from '../../engine/envelope-layout.ts';
+import { partitionOf } from '../../engine/hash.ts';
 import { Acknowledgement, Intake } from '../../engine/intake.ts';
 import { MemoryLog } from '../../engine/memory-log.ts';
-import { RecordKind } from '../../engine/records.ts';
+import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
 import { ManualClock } from './intake-clock.ts';
 import { anEvent, recordsOf } from './intake-records.ts';
 
@@ -76,4 +78,62 @@ test('a leave behind it stays, as a gate waits for it', async () => {
   await expect(first).rejects.toThrow('nobody answers');
   while (kinds().length === 0) await turn();
   expect(kinds()).toEqual([RecordKind.leave]);
+});
+
+/** Ids that fall into a partition of two. */
+function idsIn(partition: number, count: number): string[] {
+  const ids: string[] = [];
+  for (let i = 0; ids.length < count; i++)
+    if (partitionOf(`${i}`, 2) === partition) ids.push(`${i}`);
+  return ids;
+}
+
+test('more leaves than fit the envelope at hand are said again in several', async () => {
+  const joins = 300;
+  let appends = 0;
+  let release = () => {};
+  const log = new MemoryLog({
+    partitionCount: 2,
+    beforeStore: () => {
+      appends++;
+      if (appends === 1) throw new Error('the disk is full');
+      if (appends > 2) return;
+      return new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    },
+  });
+  const clock = new ManualClock(NOW_MS);
+  const intake = new Intake({ log, clock });
+  const add = (event: Partial<IncomingEvent>) => {
+    const acknowledgement = new Acknowledgement();
+    intake.add(anEvent(event), NOW_MS, acknowledgement);
+    acknowledgement.close().catch(() => undefined);
+  };
+  // Of users of the other partition, where nothing has to be stored before.
+  const users = idsIn(1, joins);
+  for (const [i, id] of idsIn(0, joins).entries()) {
+    const ids = [{ id, isAnonymous: true }];
+    add({ kind: RecordKind.alias, userId: users[i]!, name: '', joins: ids });
+  }
+  // All leaves have failed; an append is under way and behind it an envelope is all but full.
+  while (appends === 0 || clock.timerCount === 0) await turn();
+  const [user] = idsIn(0, 1);
+  add({ userId: user!, messageId: 'first' });
+  while (appends < 2) await turn();
+  const behind = ENVELOPE_RECORDS_MAX - 1;
+  for (let i = 0; i < behind; i++) add({ userId: user!, messageId: `behind${i}` });
+  clock.advanceTo(NOW_MS + 1_000);
+  release();
+  while (appends < 4) await turn();
+  await turn();
+  const envelopes = recordsOf(log, 0);
+  const leaves = envelopes.flat().filter(({ kind }) => kind === RecordKind.leave);
+  expect([leaves.length, envelopes.flat().length]).toEqual([joins, 1 + behind + joins]);
+  const most = Math.max(...envelopes.map((records) => records.length));
+  expect(most).toBe(ENVELOPE_RECORDS_MAX);
+  // What moves is brought nowhere here, and is waited for; of all else nothing is on its way.
+  intake.fail('ERR_STOPPING', 'It stops.');
+  intake.abandon();
+  expect(intake.bytesInFlight).toBe(0);
 });
