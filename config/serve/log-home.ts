@@ -14,6 +14,7 @@ import { probeNats } from '../../connectors/nats/probe.ts';
 import type { LapseError } from '../../engine/errors.ts';
 import type { Log } from '../../engine/log.ts';
 import type { NatsSettings, RuntimeSettings } from '../definitions/runtime.ts';
+import { checkMessageSize } from './message-size.ts';
 
 /** Where a thread finds the log; crosses threads by structured clone. */
 export type LogAddress =
@@ -39,7 +40,7 @@ export async function openLogHome(
   settings: RuntimeSettings,
   onFailure: (error: LapseError) => void,
 ): Promise<LogHome> {
-  const { nats, engine } = settings;
+  const { nats, engine, limits } = settings;
   if (nats === undefined) {
     const server = await startEmbeddedLog({
       directory: join(settings.data, 'log'),
@@ -61,6 +62,7 @@ export async function openLogHome(
     replicas,
   };
   const probe = await probeNats(options.nats, { needsJetStream: true, replicas });
+  checkMessageSize(probe.payloadBytesMax, limits.eventBytesMax);
   return {
     kind: 'jetstream',
     address: () => ({ address: { kind: 'jetstream', options }, transfer: [] }),

@@ -26,8 +26,6 @@ type Version = readonly [major: number, minor: number, patch: number];
 const OLDEST: Version = [2, 9, 10];
 /** Older ones let several writers win one compare-and-set on replicated streams. */
 const OLDEST_REPLICATED: Version = [2, 11, 0];
-/** An envelope holds up to 256 KiB of bodies, and a single larger record fits it alone. */
-const PAYLOAD_BYTES_WANTED = 1024 * 1024;
 
 /** Connects, looks, and closes the connection. @throws as `connectNats` and `probeConnection` */
 export async function probeNats(options: NatsOptions, needs: NatsNeeds): Promise<NatsProbe> {
@@ -68,7 +66,7 @@ export async function probeConnection(
   return {
     version: info.version,
     payloadBytesMax: info.max_payload,
-    degradations: needsJetStream ? degradationsOf(info.version, info.max_payload, replicas) : [],
+    degradations: needsJetStream ? degradationsOf(info.version, replicas) : [],
   };
 }
 
@@ -88,7 +86,7 @@ async function requireJetStream(connection: NatsConnection, isAnnounced: boolean
   );
 }
 
-function degradationsOf(name: string, payloadBytesMax: number, replicas: number): string[] {
+function degradationsOf(name: string, replicas: number): string[] {
   const version = versionOf(name);
   const found: string[] = [];
   if (isBelow(version, [2, 10, 0])) {
@@ -104,12 +102,6 @@ function degradationsOf(name: string, payloadBytesMax: number, replicas: number)
   }
   if (isBelow(version, [2, 11, 0])) {
     found.push(`NATS ${name} cannot replicate Lapse's log safely: one server only.`);
-  }
-  if (payloadBytesMax < PAYLOAD_BYTES_WANTED) {
-    found.push(
-      `NATS takes messages of ${payloadBytesMax} bytes at most (max_payload): ` +
-        'larger envelopes are refused.',
-    );
   }
   return found;
 }
