@@ -3,12 +3,14 @@ import type { Metrics } from '../../connectors/metrics/metrics.ts';
 import { type Clock, systemClock } from '../../engine/clock.ts';
 import { externalError, messageOf, userError } from '../../engine/errors.ts';
 import { LAPSE_VERSION } from '../definitions/version.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
 import { endConnectionsOnClose } from './http-connections.ts';
 
 export interface Health {
   /** Sentences that say what is not ready; none when all is. */
   readonly notReady: () => readonly string[];
   readonly metrics: Metrics;
+  readonly connections: ConnectionLimit;
   /** @default systemClock */
   readonly clock?: Clock;
 }
@@ -39,6 +41,7 @@ const FRONT_PAGE = `<!doctype html>
 export function createHttpServer({
   notReady,
   metrics,
+  connections,
   clock = systemClock,
 }: Health): FastifyInstance {
   const server = Fastify({
@@ -51,6 +54,7 @@ export function createHttpServer({
     frameworkErrors: (_error, request, reply) => void notFound(request, reply),
     forceCloseConnections: 'idle',
   });
+  connections.apply(server);
   endConnectionsOnClose(server, clock);
   server.get('/', async (_request, reply) =>
     reply.type('text/html; charset=utf-8').send(FRONT_PAGE),
@@ -105,7 +109,9 @@ export async function listen(
     );
   }
   try {
-    return await server.listen({ host, port });
+    // By this name Fastify would listen on the addresses of both families, on the second one by a
+    // server of its own, which knows of no limit and no end.
+    return await server.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') {

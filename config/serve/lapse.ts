@@ -20,6 +20,7 @@ import type { Control } from '../../operators/campaign-pipeline.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import type { RuntimeSettings } from '../definitions/runtime.ts';
 import { LAPSE_VERSION } from '../definitions/version.ts';
+import { ConnectionLimit } from './connection-limit.ts';
 import { checkDefinitionsSize } from './definitions-size.ts';
 import { createHttpServer, listen } from './http-server.ts';
 import { connectLog, type LogHome, natsOptions, openLogHome } from './log-home.ts';
@@ -214,8 +215,12 @@ async function startParts(
   const timeoutMsMax = Math.max(0, ...definitions.webhooks.map(({ timeoutMs }) => timeoutMs));
   const drainMsMax = DRAIN_MS_MAX + timeoutMsMax;
   const parts = { drainMsMax, home, log, intake, rejected, counters, partitions, sender };
+  const connections = new ConnectionLimit({
+    onFull: (error) => options.onWarning('http server', error),
+  });
   const server = createHttpServer({
-    metrics: serveMetrics(parts),
+    connections,
+    metrics: serveMetrics({ ...parts, connections }),
     notReady: () =>
       intake.isCatchingUp ? [...notReady, 'a door is reading what came earlier'] : notReady,
   });

@@ -8,8 +8,10 @@ import {
 import { Histogram } from '../../engine/histogram.ts';
 import type { Intake } from '../../engine/intake.ts';
 import type { PartitionStats } from '../../engine/worker/protocol.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
 import type { PartitionThreads, SenderThread } from './threads.ts';
 
+/** What counts are taken from. */
 export interface Gauges {
   readonly intake: Intake;
   readonly counters: DoorCounters;
@@ -77,9 +79,16 @@ export function triggerLatencyOf({ sender }: Pick<Gauges, 'sender'>): TriggerLat
   });
 }
 
-export function serveMetrics(gauges: Gauges): Metrics {
+export function serveMetrics(
+  gauges: Gauges & { readonly connections: Pick<ConnectionLimit, 'open' | 'dropped'> },
+): Metrics {
   return new Metrics(
-    [...doorMetrics(gauges), ...partitionMetrics(gauges), ...senderMetrics(gauges)],
+    [
+      ...doorMetrics(gauges),
+      ...connectionMetrics(gauges.connections),
+      ...partitionMetrics(gauges),
+      ...senderMetrics(gauges),
+    ],
     latencies(gauges),
   );
 }
@@ -128,6 +137,23 @@ function doorMetrics({ counters, rejected, intake }: Gauges): MetricSource[] {
       help: 'Records appended to the partitions by this process, ticks included.',
       kind: 'counter',
       samples: () => [{ labels: {}, value: intake.recordsAppended }],
+    },
+  ];
+}
+
+function connectionMetrics(connections: Pick<ConnectionLimit, 'open' | 'dropped'>): MetricSource[] {
+  return [
+    {
+      name: 'lapse_connections_open',
+      help: 'Connections of clients to the HTTP server.',
+      kind: 'gauge',
+      samples: () => [{ labels: {}, value: connections.open }],
+    },
+    {
+      name: 'lapse_connections_dropped_total',
+      help: 'Connections that were closed at once, as there were too many.',
+      kind: 'counter',
+      samples: () => [{ labels: {}, value: connections.dropped }],
     },
   ];
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, test } from 'vitest';
+import { ConnectionLimit } from '../../../config/serve/connection-limit.ts';
 import { CLOSING_MS_MAX } from '../../../config/serve/http-connections.ts';
 import { createHttpServer, listen } from '../../../config/serve/http-server.ts';
 import { Metrics } from '../../../connectors/metrics/metrics.ts';
@@ -16,7 +17,12 @@ afterEach(async () => {
 });
 
 async function start(clock: ManualClock, answer?: () => Promise<unknown>) {
-  server = createHttpServer({ notReady: () => [], metrics: new Metrics([], []), clock });
+  server = createHttpServer({
+    notReady: () => [],
+    metrics: new Metrics([], []),
+    connections: new ConnectionLimit({ onFull: () => undefined }),
+    clock,
+  });
   let begun = () => {};
   const hasBegun = new Promise<void>((resolve) => {
     begun = resolve;

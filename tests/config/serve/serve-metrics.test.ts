@@ -8,11 +8,12 @@ import { MemoryLog } from '../../../engine/memory-log.ts';
 import type { SenderStats } from '../../../engine/sender/protocol.ts';
 import { SimulatedClock } from '../../engine/sender/crash-bench.ts';
 
-function gaugesOf(stats: SenderStats | undefined): Gauges {
+function gaugesOf(stats: SenderStats | undefined): Parameters<typeof serveMetrics>[0] {
   const log = new MemoryLog({ partitionCount: 1 });
   const clock = new SimulatedClock(0);
   return {
     intake: new Intake({ log, clock }),
+    connections: { open: 17, dropped: 2 },
     counters: new DoorCounters(),
     rejected: new RejectedStore({ log, clock }),
     partitions: { stats: [] } as unknown as Gauges['partitions'],
@@ -41,6 +42,12 @@ test('metrics: what waits in the log of a lane, and since when', async () => {
       'lapse_deliveries_unread_age_ms{webhook="well"} 0',
     ]),
   );
+});
+
+test('metrics: connections', async () => {
+  const lines = (await serveMetrics(gaugesOf(undefined)).text()).split('\n');
+  expect(lines).toContain('lapse_connections_open 17');
+  expect(lines).toContain('lapse_connections_dropped_total 2');
 });
 
 test('metrics: answers before the threads have told anything', async () => {

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, test } from 'vitest';
+import { ConnectionLimit } from '../../../config/serve/connection-limit.ts';
 import { createHttpServer } from '../../../config/serve/http-server.ts';
 import { readBody } from '../../../connectors/doors/http/http-body.ts';
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
@@ -26,7 +27,11 @@ afterEach(async () => {
 async function open() {
   const stage = behindTheDoor();
   const turns = new RequestTurns();
-  const server = createHttpServer({ notReady: () => [], metrics: new Metrics([], []) });
+  const server = createHttpServer({
+    notReady: () => [],
+    metrics: new Metrics([], []),
+    connections: new ConnectionLimit({ onFull: () => undefined }),
+  });
   servers.push(server);
   await registerHttpDoor(server, { ...stage, turns, newId: () => 'request-1' });
   await server.listen({ host: '127.0.0.1', port: 0 });

@@ -2,6 +2,7 @@
 import { type AddressInfo, connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance, InjectOptions } from 'fastify';
+import { ConnectionLimit } from '../../../config/serve/connection-limit.ts';
 import { createHttpServer } from '../../../config/serve/http-server.ts';
 import { DoorCounters } from '../../../connectors/doors/door-counters.ts';
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
@@ -24,7 +25,11 @@ async function openServer(): Promise<{
   log.intake = intake;
   const rejected = new RejectedStore({ log, clock: systemClock });
   const counters = new DoorCounters();
-  const server = createHttpServer({ notReady: () => [], metrics: new Metrics([], []) });
+  const server = createHttpServer({
+    notReady: () => [],
+    metrics: new Metrics([], []),
+    connections: new ConnectionLimit({ onFull: () => undefined }),
+  });
   await registerHttpDoor(server, { clock: systemClock, counters, intake, rejected });
   return { server, log, rejected };
 }
