@@ -51,3 +51,36 @@ test('reach probe: asks no more once it has been reached', async () => {
   }
   expect(questions()).toBeLessThanOrEqual(2);
 });
+
+test('reach probe: asks another consumer, when the question to the first has no answer', async () => {
+  const clock = new ManualClock(NOW_MS);
+  const horizon = new Horizon(clock);
+  const answers: ((reach: { consumerSequence: number }) => void)[] = [];
+  const door = horizon.join(() => probe.want());
+  const ask = () =>
+    new Promise<{ consumerSequence: number }>((resolve) => {
+      answers.push(resolve);
+    });
+  const probe = new ReachProbe({ clock, door, ask });
+  door.isBehind = false;
+  door.passed(NOW_MS - 10);
+  let isPassed = false;
+  horizon.wait(NOW_MS - 5, () => {
+    isPassed = true;
+  });
+  await turn();
+  expect(answers).toHaveLength(1);
+  clock.advanceTo(NOW_MS + 5_000);
+  probe.restart();
+  await turn();
+  expect(answers).toHaveLength(2);
+  // The silent one speaks at last: of sequences that mean nothing by now.
+  answers[0]!({ consumerSequence: 0 });
+  await turn();
+  expect(isPassed).toBe(false);
+  answers[1]!({ consumerSequence: 1 });
+  await turn();
+  expect(isPassed).toBe(false);
+  probe.taken(1);
+  expect(isPassed).toBe(true);
+});

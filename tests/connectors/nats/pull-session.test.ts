@@ -5,6 +5,8 @@ import { PullSession } from '../../../connectors/nats/pull-session.ts';
 import { ManualClock } from '../../engine/intake-clock.ts';
 
 const LOST_AFTER_MS = 2_000;
+const HEARTBEAT_MS = 3_000;
+const SILENCE_MS_MAX = 8_000;
 const STORED_NS = `${Date.parse('2026-01-05T09:00:00Z')}000000`;
 
 /** A session with a server that has given `given` messages and is asked how far it is. */
@@ -90,4 +92,26 @@ test('it is noticed by heartbeats too, when nobody asks how far the server is', 
   clock.advanceTo(clock.now() + LOST_AFTER_MS);
   beat();
   expect(broken).toEqual(['delivery 2 did not come']);
+});
+
+test('a server that goes silent ends the session, one that beats does not', async () => {
+  const { clock, session, take, beat, broken } = await startSession();
+  session.pull();
+  take(1);
+  for (let quietMs = 0; quietMs < 3 * SILENCE_MS_MAX; quietMs += HEARTBEAT_MS) {
+    clock.advanceTo(clock.now() + HEARTBEAT_MS);
+    beat();
+  }
+  expect(broken).toEqual([]);
+  const silentSinceMs = clock.now();
+  clock.advanceTo(silentSinceMs + SILENCE_MS_MAX - 1);
+  expect(broken).toEqual([]);
+  clock.advanceTo(silentSinceMs + SILENCE_MS_MAX);
+  expect(broken).toEqual(['no heartbeat came']);
+});
+
+test('a server that was asked for nothing may be silent', async () => {
+  const { clock, broken } = await startSession();
+  clock.advanceTo(clock.now() + 3 * SILENCE_MS_MAX);
+  expect(broken).toEqual([]);
 });
