@@ -22,7 +22,10 @@ const TIME_BYTES = 8;
 // A BOM is a character of the id like any other, and must not be left out.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Which ids have joined which (SPEC 1.2): about 40 bytes each besides the two ids, for good. */
+/**
+ * Which ids have joined which (SPEC 1.2), for good: besides the two ids 12 bytes each in the arena,
+ * 8 in the slabs, and 5 to 11 in the index, which doubles when it is three quarters full.
+ */
 export class AliasTable {
   readonly #blobs: KeyedBlobs;
 

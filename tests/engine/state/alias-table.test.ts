@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { AliasTable } from '../../../engine/state/alias-table.ts';
 import { Arena } from '../../../engine/state/arena.ts';
 import { keyOf } from '../../../engine/state/key.ts';
+import { BLOB_SLAB_SLOTS } from '../../../engine/state/keyed-blobs.ts';
 
 const JOINED_AT_MS = Date.parse('2026-01-05T09:00:00Z');
 const BOM = '\ufeff';
@@ -50,4 +51,21 @@ test('aliases: what a checkpoint says of places beyond the arena, or of ids beyo
     const change = (_words: Uint32Array, chunk: Uint8Array) => chunk.set([127], at);
     expect(() => restored(stage, change), `byte ${at}`).toThrow(isCorrupt);
   }
+});
+
+test('aliases: an id takes little more than the two texts', () => {
+  const arena = new Arena();
+  const table = new AliasTable(arena);
+  const count = 10_000;
+  const [from, to] = ['0b2f7d1e-4c1a-4a6e-9d55-', 'user-'];
+  const digits = 8;
+  for (let i = 0; i < count; i++) {
+    const number = String(i).padStart(digits, '0');
+    table.set(keyOf(from + number, true), { id: to + number, isAnonymous: false }, i);
+  }
+  const texts = from.length + to.length + 2 * digits;
+  // The length of the whole, the lengths of both ids, the time, and a byte to fill up.
+  expect(arena.bytesUsed / count - texts).toBeLessThanOrEqual(2 + 2 + 2 + 8 + 1);
+  const slabsBytes = table.freeze().slabs.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  expect(slabsBytes).toBe(2 * 4 * BLOB_SLAB_SLOTS * Math.ceil(count / BLOB_SLAB_SLOTS));
 });
