@@ -273,11 +273,13 @@ export class PartitionRunner {
 /** @throws LapseError `ERR_STATE_LOST`, `ERR_LOG_BEHIND` */
 async function loadFitting(options: PartitionRunnerOptions): Promise<Checkpoint | undefined> {
   const { log, partition } = options;
+  // First: an owner that goes on meanwhile trims only behind what it has kept before, and that is
+  // found. The other way round its newest mark would be held against a checkpoint of long ago.
+  const trimmedTo = await readTrimMark(log, partition);
   const { checkpoint, problems } = await options.checkpoints.load(log.partitionCount);
   for (const problem of problems) options.onWarning(partition, problem);
   const tail = await log.tail(`in.${partition}`);
   const offset = checkpoint?.offset ?? BEGINNING;
-  const trimmedTo = await readTrimMark(log, partition);
   if (offset < trimmedTo) {
     throw new LapseError(
       'ERR_STATE_LOST',

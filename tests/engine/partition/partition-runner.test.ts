@@ -47,12 +47,14 @@ class World {
   isFaulty = true;
   /** Called once, in the midst of the next claim. */
   duringClaim: (() => Promise<void>) | undefined;
+  /** Called once, when the next checkpoint has been looked up and is being read. */
+  duringLoad: (() => Promise<void>) | undefined;
   #atMs = START_MS;
   #number = 0;
 
   constructor(seed: number) {
     this.prng = new Prng(seed);
-    this.checkpoints = new MemoryCheckpoints(() => this.pause());
+    this.checkpoints = new MemoryCheckpoints(() => this.#pauseAtDisk());
     this.log = new MemoryLog({
       partitionCount: 1,
       beforeStore: (topic) => this.#beforeStore(topic),
@@ -62,6 +64,13 @@ class World {
 
   pause(): Promise<void> {
     return turnsOfTheLoop(this.isFaulty ? this.prng.below(6) : 0);
+  }
+
+  async #pauseAtDisk(): Promise<void> {
+    const { duringLoad } = this;
+    this.duringLoad = undefined;
+    await duringLoad?.();
+    await this.pause();
   }
 
   async #beforeStore(topic: string): Promise<void> {
@@ -257,6 +266,22 @@ describe('partition runner', () => {
     const world = await aWorldWith(4);
     const old = await world.open();
     world.duringClaim = async () => {
+      for (let i = 0; i < 2; i++) {
+        old.turn(envelopes(2));
+        await old.checkpoint();
+      }
+      expect(await world.log.head('in.0')).toBeGreaterThan(1);
+    };
+    const runner = await world.open();
+    await world.finish(runner);
+    expect(world.failures).toEqual([]);
+    expect(world.stored()).toEqual(world.wanted());
+  });
+
+  test('takes over what the owner before kept, and trimmed, while its checkpoint is read', async () => {
+    const world = await aWorldWith(4);
+    const old = await world.open();
+    world.duringLoad = async () => {
       for (let i = 0; i < 2; i++) {
         old.turn(envelopes(2));
         await old.checkpoint();
