@@ -84,7 +84,7 @@ class CampaignPipeline implements Pipeline {
     this.#host = host;
     this.#counters = options.counters;
     this.#onQualified = options.onQualified;
-    this.#book = new RuleBook((rule) => host.state.recentCancels.forgetRule(rule));
+    this.#book = new RuleBook(() => host.state.recentCancels.rulesAt(host.state.timeMs));
     this.#kept = new KeptProperties(host.state);
     this.#inaction = new Inaction(host.state, this.#kept);
     this.#leaving = new Leaving(host.state, this.#book, this.#kept);

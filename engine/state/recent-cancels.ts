@@ -123,13 +123,14 @@ export class RecentCancels {
     }
   }
 
-  /** Forgets a rule's entries: its number is about to stand for another rule. */
-  forgetRule(rule: number): void {
-    const { entries } = this.freeze();
-    this.#allocate(this.#capacity);
-    for (let at = 0; at < entries.length; at += CANCEL_FIELDS) {
-      if (entries[at + 2] !== rule) this.#push(entries, at);
+  /** Numbers of the rules that an entry still cancels for. */
+  rulesAt(nowMs: number): ReadonlySet<number> {
+    const rules = new Set<number>();
+    for (let number = this.#oldest; number < this.#end; number++) {
+      const at = number % this.#capacity;
+      if (this.#receivedAt[at]! >= nowMs - this.#windowMs) rules.add(this.#rule[at]!);
     }
+    return rules;
   }
 
   #expire(nowMs: number): void {

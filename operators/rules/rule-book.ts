@@ -57,6 +57,7 @@ export interface FrozenRuleBook {
 }
 
 const RULES_MAX = 65_535;
+const NO_RULES: ReadonlySet<number> = new Set();
 const NO_DEFINITIONS: Definitions = {
   settings: { timezone: 'UTC' },
   webhooks: [],
@@ -73,11 +74,11 @@ export class RuleBook {
   readonly #nodes: (RuleNode | undefined)[] = [];
   readonly #campaigns = new Map<string, Campaign>();
   #routes = new Map<string, Route>();
-  readonly #onNumberReused: (number: number) => void;
+  readonly #rememberedRules: () => ReadonlySet<number>;
 
-  /** @param onNumberReused told when a number is about to stand for another rule */
-  constructor(onNumberReused: (number: number) => void = () => undefined) {
-    this.#onNumberReused = onNumberReused;
+  /** @param rememberedRules numbers that the state holds, beside those of open windows */
+  constructor(rememberedRules: () => ReadonlySet<number> = () => NO_RULES) {
+    this.#rememberedRules = rememberedRules;
   }
 
   /** What events of a name (as it came) may do; undefined when no campaign asks. */
@@ -210,12 +211,7 @@ export class RuleBook {
   }
 
   #addNode(campaign: Pick<Campaign, 'id' | 'rule'>, atMs: number): RuleNode {
-    // A number is used again once no window holds it.
-    let number = this.#nodes.findIndex(
-      (node) => node?.isRetired === true && node.openWindows === 0,
-    );
-    if (number === -1) number = this.#nodes.length;
-    else this.#onNumberReused(number);
+    const number = this.#freeNumber();
     if (number >= RULES_MAX) {
       throw new LapseError(
         'ERR_RULES_MAX',
@@ -234,6 +230,18 @@ export class RuleBook {
     };
     this.#nodes[number] = node;
     return node;
+  }
+
+  /**
+   * A number is used again once nothing holds it: no window, and no cancel of the last seconds,
+   * which may yet go along with its user to where such a window is open.
+   */
+  #freeNumber(): number {
+    const isOver = (node: RuleNode | undefined) => node?.isRetired && node.openWindows === 0;
+    if (!this.#nodes.some(isOver)) return this.#nodes.length;
+    const remembered = this.#rememberedRules();
+    const free = this.#nodes.findIndex((node, number) => isOver(node) && !remembered.has(number));
+    return free === -1 ? this.#nodes.length : free;
   }
 
   #compile(): void {

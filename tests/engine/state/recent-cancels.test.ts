@@ -73,12 +73,12 @@ describe('recent cancels', () => {
     expect([has(0), has(1), has(entriesMax)]).toEqual([false, true, true]);
   });
 
-  test('forgets what a rule was sent when its number goes to another rule', () => {
+  test('names the rules that it holds something for, until that is forgotten', () => {
     const cancels = new RecentCancels(WINDOW_MS);
+    const laterMs = START_MS + WINDOW_MS;
     cancels.add(1, 2, 3, 0, START_MS, START_MS);
-    cancels.add(1, 2, 4, 0, START_MS, START_MS);
-    cancels.forgetRule(3);
-    expect(cancels.has(1, 2, 3, 0, 0, START_MS, START_MS)).toBe(false);
-    expect(cancels.has(1, 2, 4, 0, 0, START_MS, START_MS)).toBe(true);
+    cancels.add(1, 2, 4, 0, START_MS, laterMs);
+    expect(cancels.rulesAt(laterMs)).toEqual(new Set([3, 4]));
+    expect(cancels.rulesAt(laterMs + 1)).toEqual(new Set([4]));
   });
 });

@@ -84,7 +84,6 @@ export class JoinedStage {
   dieAfter = Number.POSITIVE_INFINITY;
   appends = 0;
   deaths = 0;
-  readonly #campaigns: readonly Campaign[];
   readonly #checkpoints: MemoryCheckpoints[];
   readonly #partitionCount: number;
   #clock = new ManualClock(START_MS);
@@ -92,9 +91,8 @@ export class JoinedStage {
   /** What the parts of one life share; they are let go, and no more, when it ends. */
   #life = { isDead: false };
 
-  private constructor(partitionCount: number, campaigns: readonly Campaign[]) {
+  private constructor(partitionCount: number) {
     this.#partitionCount = partitionCount;
-    this.#campaigns = campaigns;
     this.#checkpoints = Array.from({ length: partitionCount }, () => new MemoryCheckpoints());
     this.log = new MemoryLog({
       partitionCount,
@@ -105,17 +103,19 @@ export class JoinedStage {
   }
 
   static async open(partitionCount: number, campaigns: readonly Campaign[]): Promise<JoinedStage> {
-    const stage = new JoinedStage(partitionCount, campaigns);
+    const stage = new JoinedStage(partitionCount);
     await stage.#start();
-    await stage.#say((acknowledgement) =>
-      stage.#intake.control(
-        { type: 'definitions', definitions: definitionsOf(stage.#campaigns) },
-        acknowledgement,
-        RecordKind.control,
-      ),
-    );
+    await stage.define(campaigns);
     stage.appends = 0;
     return stage;
+  }
+
+  /** Takes other campaigns in place of those that are there. */
+  define(campaigns: readonly Campaign[]): Promise<void> {
+    const control = { type: 'definitions', definitions: definitionsOf(campaigns) };
+    return this.#say((acknowledgement) =>
+      this.#intake.control(control, acknowledgement, RecordKind.control),
+    );
   }
 
   /** Runs the steps one after the other, each until it is acknowledged. */

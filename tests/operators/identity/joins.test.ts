@@ -6,6 +6,8 @@ import { campaignOf, inactionOf } from '../../support/partition-harness.ts';
 import { anon, did, identify, JoinedStage, known, type Step } from './joined-stage.ts';
 
 const WITHIN_MS = 600_000;
+/** So long an event is remembered that cancels. */
+const REORDER_MS = 5_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 /** Far enough apart that the two ids of a test lie in two partitions of these. */
@@ -145,6 +147,20 @@ describe('two ids become one user', () => {
       { atMs: 2_000, event: { ...overtaken, eventAtMs: Date.parse('2026-01-05T09:00:00.500Z') } },
     ]);
     expect(cancelled).toEqual([]);
+  });
+
+  test('a cancel of an older rule goes along, though its own partition has no window of it', async () => {
+    const version = (n: number) => ruleOf({ withinMs: WITHIN_MS + n });
+    for (const partitionCount of [1, PARTITIONS]) {
+      const stage = await JoinedStage.open(partitionCount, [version(1)]);
+      await stage.run([did(ann, 'did', 0), did(device, 'without', 1)]);
+      // With the second the first is retired, and the third may take what is left of it.
+      await stage.define([version(2)]);
+      await stage.define([version(3)]);
+      await stage.run([identify(ann, device, REORDER_MS)]);
+      await stage.passTo(HOUR_MS);
+      expect(stage.qualified()).toEqual([]);
+    }
   });
 
   test('a join triggers nothing by itself', async () => {
