@@ -1,5 +1,6 @@
 import type { Acknowledgement } from './acknowledgement.ts';
 import { EnvelopeWriter } from './envelope-writer.ts';
+import { type Hold, IntakeHolds } from './intake-holds.ts';
 import { type Leave, RecordKind } from './records.ts';
 
 /** An envelope on its way. */
@@ -16,16 +17,6 @@ export interface Sealed {
 export interface Leaving {
   readonly leave: Leave;
   readonly receivedAtMs: number;
-}
-
-/** Something that was received at `atMs` and is not added yet: the lane's time does not pass it. */
-export interface Hold {
-  readonly atMs: number;
-}
-
-interface OldestWaiter {
-  readonly hold: Hold;
-  readonly callback: () => void;
 }
 
 /** Called when so many envelopes have been stored, or refused. */
@@ -49,12 +40,7 @@ export class IntakeLane {
   /** When the horizon will next be asked for it; Infinity when it will not. */
   tickWaitsMs = Infinity;
   lastReceivedAtMs = 0;
-  /** The lane's time is not past this: what is held was received then. Infinity without any. */
-  limitMs = Infinity;
-  /** Oldest first; their times do not go back. */
-  readonly #holds = new Set<Hold>();
-  #newestHoldMs = 0;
-  readonly #oldestWaiters = new Set<OldestWaiter>();
+  readonly #holds = new IntakeHolds();
   /** Of the envelope that is being gathered. */
   #firstReceivedAtMs = 0;
   #beforeMs = 0;
@@ -95,46 +81,37 @@ export class IntakeLane {
     return atMs;
   }
 
-  /** The time of a hold made now. Unix ms. */
-  holdTimeOf(receivedAtMs: number): number {
-    const newestMs = this.#holds.size === 0 ? 0 : this.#newestHoldMs;
-    return Math.max(receivedAtMs, this.lastReceivedAtMs, newestMs);
+  /**
+   * The time of an event that goes on to a lane whose time must not pass `latestMs`, and would by
+   * it. Where this lane's time has come further the record stands with a time of its own.
+   */
+  timeWithin(latestMs: number, receivedAtMs: number): number {
+    const laneMs = Math.max(this.lastReceivedAtMs, Math.min(receivedAtMs, this.limitMs));
+    if (laneMs <= latestMs) return this.timeOf(receivedAtMs);
+    // Within an envelope times do not go back.
+    if (this.writer.count > 0) this.seal();
+    this.#beforeMs = this.lastReceivedAtMs;
+    this.#firstReceivedAtMs = latestMs;
+    return latestMs;
   }
 
-  /**
-   * Keeps the lane's time from passing what is added later: others go on at that time.
-   * @param atMs not below `holdTimeOf` now
-   */
-  hold(atMs: number): Hold {
-    const hold = { atMs };
-    this.#newestHoldMs = atMs;
-    this.#holds.add(hold);
-    this.#limit();
-    return hold;
+  /** The lane's time does not pass this: what is held was received then. Infinity without any. */
+  get limitMs(): number {
+    return this.#holds.limitMs;
+  }
+
+  /** Keeps the lane's time from passing what is added later: others go on at that time. */
+  hold(receivedAtMs: number): Hold {
+    return this.#holds.add(Math.max(receivedAtMs, this.lastReceivedAtMs));
   }
 
   release(hold: Hold): void {
-    this.#holds.delete(hold);
-    this.#limit();
-    for (const waiter of [...this.#oldestWaiters]) this.#tellOldest(waiter);
+    this.#holds.release(hold);
   }
 
   /** Calls back when all that was held before has been added. */
   whenOldest(hold: Hold, callback: () => void): void {
-    const waiter = { hold, callback };
-    this.#oldestWaiters.add(waiter);
-    this.#tellOldest(waiter);
-  }
-
-  #tellOldest(waiter: OldestWaiter): void {
-    const [oldest] = this.#holds;
-    if (oldest !== waiter.hold || !this.#oldestWaiters.delete(waiter)) return;
-    waiter.callback();
-  }
-
-  #limit(): void {
-    const [oldest] = this.#holds;
-    this.limitMs = oldest?.atMs ?? Infinity;
+    this.#holds.whenOldest(hold, callback);
   }
 
   /** Has the last record's acknowledgement wait for its envelope, once an envelope. */

@@ -5,18 +5,21 @@
 import type { Acknowledgement } from './acknowledgement.ts';
 import type { LapseError } from './errors.ts';
 import { arrivalOf, type Join, leaveOf, nameOf, type Relay } from './identities.ts';
-import type { Hold, IntakeLane } from './intake-lane.ts';
+import type { Hold } from './intake-holds.ts';
+import type { IntakeLane } from './intake-lane.ts';
 import type { IncomingEvent, Leave } from './records.ts';
 import { UserQueues } from './user-queues.ts';
 
 export interface IntakeMovesOptions {
   readonly tokenPrefix: string;
   readonly laneOf: (userId: string) => IntakeLane;
+  /** @param latestMs the record's time is not past this, be the lane's what it may */
   readonly addEvent: (
     lane: IntakeLane,
     event: IncomingEvent,
     receivedAtMs: number,
     acknowledgement: Acknowledgement,
+    latestMs?: number,
   ) => void;
   readonly addLeave: (
     lane: IntakeLane,
@@ -97,8 +100,8 @@ export class IntakeMoves {
 
   /**
    * The event goes to its own id's partition, which sends it on unless it has seen it; the leave
-   * behind it says that it has been sent. It brings that partition's time along, so all that is
-   * held for the survivor's has to be added before.
+   * behind it says that it has been sent. It brings its record's time along, so all that is held
+   * for the survivor's has to be added before, and that time is not past what is held since.
    */
   relay(
     { join, isChain }: Relay,
@@ -119,7 +122,7 @@ export class IntakeMoves {
             addLeave(source, leaveOf(join, name, target.limitMs), receivedAtMs, undefined);
           // The partition knows the next id of the chain only: it shall send straight to the last.
           if (isChain) leaves(`${token} chain`);
-          addEvent(source, copy, receivedAtMs, acknowledgement);
+          addEvent(source, copy, receivedAtMs, acknowledgement, target.limitMs);
           leaves(token);
           goOn();
         });
@@ -169,15 +172,17 @@ export class IntakeMoves {
     });
   }
 
-  /** Keeps the lanes' time from passing what is added later; its sender waits for it. */
+  /**
+   * Keeps the lanes' time from passing what is added later; its sender waits for it. Each lane's at
+   * its own: that of the other may be far ahead, and a tick in between would overtake what waits.
+   */
   #hold(
     lanes: readonly IntakeLane[],
     receivedAtMs: number,
     acknowledgement: Acknowledgement,
     bytes: number,
   ): Held {
-    const atMs = Math.max(...lanes.map((lane) => lane.holdTimeOf(receivedAtMs)));
-    const holds = [...new Set(lanes)].map((lane) => ({ lane, hold: lane.hold(atMs) }));
+    const holds = [...new Set(lanes)].map((lane) => ({ lane, hold: lane.hold(receivedAtMs) }));
     const held: Held = { holds, acknowledgement, bytes, mustGoOn: false };
     this.#held.add(held);
     this.#calls.onHeld(bytes);

@@ -224,8 +224,9 @@ export class Intake {
     event: IncomingEvent,
     receivedAtMs: number,
     acknowledgement: Acknowledgement,
+    latestMs = Infinity,
   ): void {
-    const at = lane.timeOf(receivedAtMs);
+    const at = lane.timeWithin(latestMs, receivedAtMs);
     const before = lane.gatheredBytes;
     lane.writer.addEvent(event, at);
     this.#added(lane, before, acknowledgement);

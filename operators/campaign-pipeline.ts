@@ -248,7 +248,6 @@ class CampaignPipeline implements Pipeline {
 
   /** An event by an id that is another's by now; it was not seen here before. */
   #sendOn(envelope: EnvelopeReader, i: number, to: UserId): void {
-    const { state } = this.#host;
     const { eventAtMs, eventIdLo: lo, eventIdHi: hi, properties } = this.#event;
     const event: IncomingEvent = {
       kind: envelope.kind[i]! as RecordKind,
@@ -262,7 +261,9 @@ class CampaignPipeline implements Pipeline {
     };
     this.#counters.eventsMoved++;
     const bytes = envelope.bodyEndOf(i) - envelope.bodyStartOf(i);
-    this.#move(movedEvent(event, { lo, hi }, state.timeMs, bytes), to);
+    // Of its record and not of this partition, which may be ahead of where the event goes.
+    const atMs = envelope.receivedAtMs(i);
+    this.#move(movedEvent(event, { lo, hi }, atMs, bytes), to);
   }
 
   #readRoutes(envelope: EnvelopeReader): void {

@@ -77,7 +77,7 @@ export const MUTATIONS = [
   },
   {
     name: 'a retried event does not wait for what is held for where it goes',
-    file: 'engine/intake-lane.js',
+    file: 'engine/intake-holds.js',
     from: 'if (oldest !== waiter.hold ||',
     to: 'if (',
   },

@@ -332,6 +332,70 @@ describe('a join at the intake', () => {
     expect(recordsOf(log, 0).flat().at(-1)?.receivedAtMs).toBe(NOW_MS + 50);
   });
 
+  test('no tick overtakes what leaves, however far the survivor’s partition is ahead', async () => {
+    let letGo: (() => void) | undefined;
+    const { log, clock, intake, add } = stage((topic) =>
+      topic === 'in.0' ? new Promise((resolve) => (letGo = resolve)) : undefined,
+    );
+    add(anEvent({ userId: ANN, name: 'ahead' }), 'ahead', NOW_MS + 50);
+    add(identify(ANN, DEVICE), 'joined', NOW_MS + 10);
+    clock.advanceTo(NOW_MS + 60);
+    intake.requestTick(1, NOW_MS + 30);
+    await turns(5);
+    expect(recordsOf(log, 1)).toEqual([]);
+    letGo!();
+    await turns(5);
+    expect(inputOf(log, 1)).toEqual([`leave ${DEVICE} ${ANN}`]);
+    intake.moved(arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    const left = recordsOf(log, 1).flat();
+    expect(left.map(({ kind, receivedAtMs }) => [kind, receivedAtMs - NOW_MS])).toEqual([
+      [RecordKind.leave, 10],
+      [RecordKind.tick, 30],
+    ]);
+  });
+
+  test('time does not pass what is read again while something newer is held', async () => {
+    const { log, clock, intake, add } = stage();
+    add(identify(ANN, DEVICE), 'joined', NOW_MS + 50);
+    add(anEvent({ userId: ANN, name: 'again' }), 'again', NOW_MS + 10);
+    clock.advanceTo(NOW_MS + 60);
+    intake.requestTick(0, NOW_MS + 30);
+    add(anEvent({ userId: idIn(0, 'other'), name: 'beside' }), 'beside', NOW_MS + 55);
+    await turns(5);
+    intake.moved(arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    const found = recordsOf(log, 0).flat();
+    expect(found.map((one) => [one.name || one.kind, one.receivedAtMs - NOW_MS])).toEqual([
+      ['beside', 10],
+      [RecordKind.identify, 10],
+      ['again', 10],
+      [RecordKind.tick, 30],
+    ]);
+  });
+
+  test('a retried event brings no time past what is held where it goes', async () => {
+    const { log, intake, add } = stage();
+    add(identify(ANN, DEVICE), 'joined');
+    await turns(5);
+    intake.moved(arrivalsIn(log, 1)[0]!);
+    await turns(5);
+    const neighbour = { userId: idIn(1, 'neighbour') };
+    add(anEvent({ ...neighbour, name: 'ahead' }), 'ahead', NOW_MS + 50);
+    const old = { userId: DEVICE, isAnonymous: true };
+    add(anEvent({ ...old, name: 'retried', eventAtMs: NOW_MS - 1 }), 'retried', NOW_MS + 10);
+    add(anEvent({ ...neighbour, name: 'behind' }), 'behind', NOW_MS + 10);
+    await turns(5);
+    const found = recordsOf(log, 1).flat().slice(1);
+    expect(found.map((one) => [one.name || one.kind, one.receivedAtMs - NOW_MS])).toEqual([
+      ['ahead', 50],
+      ['retried', 10],
+      [RecordKind.leave, 50],
+      ['behind', 50],
+    ]);
+    expect(leavesIn(log, 1).at(-1)!.arrivesAtMs).toBe(NOW_MS + 10);
+  });
+
   test('an alias that is said again is acknowledged when it is durable', async () => {
     let refusals = 1;
     const { log, clock, intake, add, durable } = stage((topic) => {

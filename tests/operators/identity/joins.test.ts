@@ -3,7 +3,7 @@ import { partitionOf } from '../../../engine/hash.ts';
 import { keyOf } from '../../../engine/state/key.ts';
 import type { InactionRule } from '../../../operators/definitions.ts';
 import { campaignOf, inactionOf } from '../../support/partition-harness.ts';
-import { anon, did, identify, JoinedStage, known, type Step } from './joined-stage.ts';
+import { anon, did, identify, JoinedStage, known, START_MS, type Step } from './joined-stage.ts';
 
 const WITHIN_MS = 600_000;
 /** So long an event is remembered that cancels. */
@@ -178,6 +178,25 @@ describe('two ids become one user', () => {
     const retry = { atMs: 2 * MINUTE_MS, event: { ...said.event, messageId: 'm0' } };
     const outcome = await outcomeOf([said, identify(ann, device, MINUTE_MS), retry], action);
     expect(outcome).toEqual([{ user: device.id, atMs: 0, of: 1 }]);
+  });
+
+  test('a retried event brings its own time along, not that of the partition it came by', async () => {
+    const inPartitionOf = ({ id }: { id: string }) =>
+      known(['n1', 'n2', 'n3', 'n4', 'n5', 'n6'].find((name) => isNear(name, id))!);
+    const isNear = (a: string, b: string) =>
+      partitionOf(a, PARTITIONS) === partitionOf(b, PARTITIONS);
+    const [neighbour, ahead] = [inPartitionOf(ann), inPartitionOf(device)];
+    const stage = await JoinedStage.open(PARTITIONS, [ruleOf()]);
+    await stage.run([
+      identify(ann, device, 0),
+      did(neighbour, 'did', 1),
+      did(ahead, 'did', WITHIN_MS + MINUTE_MS),
+      // By another door, which is behind.
+      { ...did(device, 'did', 2), event: { ...did(device, 'did', 2).event, eventAtMs: START_MS } },
+      did(neighbour, 'without', WITHIN_MS),
+    ]);
+    await stage.passTo(2 * HOUR_MS);
+    expect(stage.qualified().map((line) => line.split(' ')[1])).toEqual([ann.id, ahead.id]);
   });
 
   test('what is left of the old id is the knowledge whose it is', async () => {
