@@ -68,11 +68,17 @@ export function inputOf(
   partition: number,
   plans: ReadonlyMap<string, DefinitionsPlan>,
 ): OracleRecord[] {
+  return archive.of(`in.${partition}`).flatMap((envelope) => inputIn(envelope, plans));
+}
+
+/** The same of one envelope. */
+export function inputIn(
+  { bytes }: Archived,
+  plans: ReadonlyMap<string, DefinitionsPlan>,
+): OracleRecord[] {
   const reader = new EnvelopeReader();
-  return archive.of(`in.${partition}`).flatMap(({ bytes }) => {
-    reader.load(new Uint8Array(bytes));
-    return Array.from({ length: reader.count }, (_, i) => recordOf(reader, i, plans));
-  });
+  reader.load(new Uint8Array(bytes));
+  return Array.from({ length: reader.count }, (_, i) => recordOf(reader, i, plans));
 }
 
 function recordOf(
