@@ -86,8 +86,7 @@ export class IntakeLane {
    * it. Where this lane's time has come further the record stands with a time of its own.
    */
   timeWithin(latestMs: number, receivedAtMs: number): number {
-    const laneMs = Math.max(this.lastReceivedAtMs, Math.min(receivedAtMs, this.limitMs));
-    if (laneMs <= latestMs) return this.timeOf(receivedAtMs);
+    if (this.lastReceivedAtMs <= latestMs) return this.timeOf(Math.min(receivedAtMs, latestMs));
     // Within an envelope times do not go back.
     if (this.writer.count > 0) this.seal();
     this.#beforeMs = this.lastReceivedAtMs;
