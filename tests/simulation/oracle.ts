@@ -206,11 +206,12 @@ export class Oracle {
     const windows = this.#windows.filter(isMine);
     if (windows.length > 0) this.#coverage.met('join with open windows');
     if ((this.#profiles.get(key)?.size ?? 0) > 0) this.#coverage.met('join with a profile');
+    const cancels = this.#cancels.filter(
+      ({ event, timeMs }) => isMine(event) && timeMs >= this.timeMs - REORDER_MS,
+    );
     this.#post.send(token, to, {
-      windows,
-      cancels: this.#cancels.filter(
-        ({ event, timeMs }) => isMine(event) && timeMs >= this.timeMs - REORDER_MS,
-      ),
+      windows: windows.map(asItStands),
+      cancels: cancels.map(asItStands),
       profile: this.#profiles.get(key) ?? new Map(),
       joinedAtMs,
     });
@@ -409,4 +410,9 @@ export class Oracle {
       occurrence: String(event.facts.id),
     });
   }
+}
+
+/** With the version as it is now: this partition's oracle goes on before the other takes it. */
+function asItStands<Part extends { readonly version: Version }>(part: Part): Part {
+  return { ...part, version: { ...part.version } };
 }
