@@ -6,6 +6,9 @@ import type { World } from './world.ts';
 type Leave = Extract<OracleRecord, { kind: 'leave' }>;
 type End = Extract<OracleRecord, { kind: 'moved' }>;
 
+/** What goes before a retried event of a chain of ids: its join is that of a later link. */
+const CHAIN = ' chain';
+
 /**
  * What was received before a join is judged before the state that it moves arrives, what was
  * received after it behind; and what moves brings no time past what others sent before. The oracle
@@ -18,14 +21,24 @@ export function checkJoins(world: World): void {
   const inputs = Array.from({ length: workload.partitionCount }, (_, partition) =>
     inputOf(archive, partition, plans),
   );
-  for (const leave of inputs.flat()) {
-    if (leave.kind !== 'leave') continue;
+  const joined = new Set<string>();
+  const tries = [...world.producer.tries.values()].flat();
+  const published = new Set(
+    tries.filter(({ isPublished }) => isPublished).map(({ receivedAtMs }) => receivedAtMs),
+  );
+  const leaves = inputs.flat().filter((record) => record.kind === 'leave');
+  const tokens = new Set(leaves.map(({ token }) => token));
+  for (const leave of leaves) {
+    const join = JSON.stringify([leave.from, leave.to, leave.joinedAtMs]);
+    const isOfChain = leave.token.endsWith(CHAIN) || tokens.has(`${leave.token}${CHAIN}`);
+    const isAtOnce = !joined.has(join) && !isOfChain && !published.has(leave.joinedAtMs);
+    joined.add(join);
     const input = inputs[partitionOf(leave.to.user, workload.partitionCount)]!;
     // Said twice, it moves something the first time.
     const at = input.findIndex((record) => isEndOf(record, leave.token, leave.to));
     const end = input[at];
     if (end?.kind === 'moved')
-      checkJoin(world, leave, { input, at, arrivedAtMs: end.receivedAtMs });
+      checkJoin(world, leave, { input, at, isAtOnce, arrivedAtMs: end.receivedAtMs });
   }
 }
 
@@ -35,21 +48,22 @@ function checkJoin(
   end: {
     readonly input: readonly OracleRecord[];
     readonly at: number;
+    /** Not one behind a retried event, which comes long after the join; nor by NATS, which waits. */
+    readonly isAtOnce: boolean;
     readonly arrivedAtMs: number;
   },
 ): void {
-  const { input, at, arrivedAtMs } = end;
+  const { input, at, isAtOnce, arrivedAtMs } = end;
   // After a start NATS brings joins that it has kept, with their old times.
   const from = input.findLastIndex(({ kind }, i) => kind === 'claim' && i < at) + 1;
-  // A retried event of the old id leaves long after the join.
-  const leftAtMs = Math.max(leave.joinedAtMs, leave.receivedAtMs, leave.arrivesAtMs);
   for (const [i, record] of input.entries()) {
     if (i < from || record.kind !== 'event' || record.isMoved) continue;
     const id = String(record.facts.id);
     const tries = world.producer.tries.get(id) ?? [];
     // What waits in NATS comes when it comes.
     if (tries.some(({ isPublished }) => isPublished)) continue;
-    const receivedAtMs = Math.max(...tries.map((one) => one.receivedAtMs));
+    const receipts = tries.map((one) => one.receivedAtMs);
+    const receivedAtMs = Math.max(...receipts);
     if (i > at && receivedAtMs < arrivedAtMs) {
       world.problem(`${leave.token} brings its time past the event ${id}, received before`);
     }
@@ -57,7 +71,8 @@ function checkJoin(
     if (i > at && receivedAtMs < leave.joinedAtMs) {
       world.problem(`the event ${id} stands behind ${leave.token}, it was received before`);
     }
-    if (i < at && record.receivedAtMs > leftAtMs) {
+    // By its receipt: as long as it waits, others have the time of the join.
+    if (isAtOnce && i < at && Math.min(...receipts) > leave.joinedAtMs) {
       world.problem(`the event ${id} stands before ${leave.token}, it was received after`);
     }
   }
