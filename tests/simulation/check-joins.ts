@@ -6,9 +6,6 @@ import type { World } from './world.ts';
 type Leave = Extract<OracleRecord, { kind: 'leave' }>;
 type End = Extract<OracleRecord, { kind: 'moved' }>;
 
-/** What goes before a retried event of a chain of ids: its join is that of a later link. */
-const CHAIN = ' chain';
-
 /**
  * What was received before a join is judged before the state that it moves arrives, what was
  * received after it behind; and what moves brings no time past what others sent before. The oracle
@@ -26,13 +23,11 @@ export function checkJoins(world: World): void {
   const published = new Set(
     tries.filter(({ isPublished }) => isPublished).map(({ receivedAtMs }) => receivedAtMs),
   );
-  const leaves = inputs.flat().filter((record) => record.kind === 'leave');
-  const tokens = new Set(leaves.map(({ token }) => token));
-  for (const leave of leaves) {
-    const join = JSON.stringify([leave.from, leave.to, leave.joinedAtMs]);
-    const isOfChain = leave.token.endsWith(CHAIN) || tokens.has(`${leave.token}${CHAIN}`);
-    const isAtOnce = !joined.has(join) && !isOfChain && !published.has(leave.joinedAtMs);
-    joined.add(join);
+  for (const leave of inputs.flat()) {
+    if (leave.kind !== 'leave') continue;
+    const from = JSON.stringify(leave.from);
+    const isAtOnce = !joined.has(from) && !published.has(leave.joinedAtMs);
+    joined.add(from);
     const input = inputs[partitionOf(leave.to.user, workload.partitionCount)]!;
     // Said twice, it moves something the first time.
     const at = input.findIndex((record) => isEndOf(record, leave.token, leave.to));
@@ -48,7 +43,10 @@ function checkJoin(
   end: {
     readonly input: readonly OracleRecord[];
     readonly at: number;
-    /** Not one behind a retried event, which comes long after the join; nor by NATS, which waits. */
+    /**
+     * The id's first: later ones are said again, or stand behind a retried event, long after the
+     * join. And not by NATS, which waits.
+     */
     readonly isAtOnce: boolean;
     readonly arrivedAtMs: number;
   },
