@@ -64,7 +64,8 @@ export async function withRetries<Result>(
 }
 
 function isTransient(error: unknown): boolean {
-  if (error instanceof LapseError) return false;
+  // Another request within this one gave up; this one has its own time, which may have no end.
+  if (error instanceof LapseError) return error.code === 'ERR_LOG_UNAVAILABLE';
   // What the server answered is final unless it says that it is not able to just now.
   if (error instanceof JetStreamApiError) return error.status >= 500;
   return true;

@@ -45,6 +45,17 @@ test('retry: gives up after its time, and says why', async () => {
   expect(clock.elapsedMs()).toBeGreaterThan(28_000);
 });
 
+test('retry: a request without end outlives one within it that gives up', async () => {
+  const clock = hastyClock();
+  const within = () => {
+    if (clock.elapsedMs() > 100_000) return Promise.resolve('there again');
+    return Promise.reject(new Error('timeout'));
+  };
+  const whole = () => withRetries(within, { ...base, what: 'look', clock });
+  const forEver = { ...base, clock, giveUpAfterMs: Number.POSITIVE_INFINITY };
+  expect(await withRetries(whole, forEver)).toBe('there again');
+});
+
 test('retry: sends nothing, while the connection is down', async () => {
   let calls = 0;
   const request = async () => ++calls;
