@@ -58,7 +58,16 @@ async function freezeUnderLoad(
     frozen.freeze();
     await lives(serve, FREEZES_MS[round % FREEZES_MS.length]!);
     frozen.thaw();
-    await until('it is ready', async () => (await serve.readyz())?.status === 200);
+    let ready: unknown;
+    await until(
+      'it is ready',
+      async () => {
+        const answer = await serve.readyz();
+        ready = answer;
+        return answer?.status === 200;
+      },
+      { describe: () => `${JSON.stringify(ready)}\n${serve.output}` },
+    );
   }
   await feeding;
   expect(serve.hasEnded).toBe(false);
