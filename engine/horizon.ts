@@ -44,14 +44,7 @@ export class Horizon {
    *   passed already; may be called often
    */
   join(want: () => void): HorizonDoor {
-    const door: HorizonDoor = new HorizonDoor({
-      want,
-      moved: () => this.#release(),
-      left: () => {
-        this.#doors.delete(door);
-        this.#release();
-      },
-    });
+    const door = new HorizonDoor({ want, moved: () => this.#release() });
     this.#doors.add(door);
     return door;
   }
@@ -119,12 +112,12 @@ export class Horizon {
 
 /** A door's part of the horizon. */
 export class HorizonDoor {
-  readonly #calls: { want: () => void; moved: () => void; left: () => void };
+  readonly #calls: { want: () => void; moved: () => void };
   #passedMs = Number.NEGATIVE_INFINITY;
   /** True while the door is working off a backlog, or cannot tell. */
   isBehind = true;
 
-  constructor(calls: { want: () => void; moved: () => void; left: () => void }) {
+  constructor(calls: { want: () => void; moved: () => void }) {
     this.#calls = calls;
   }
 
@@ -149,12 +142,5 @@ export class HorizonDoor {
   /** Asks the door to find out how far it is. */
   want(): void {
     this.#calls.want();
-  }
-
-  /** The door is closed for good and holds nothing back any more. */
-  leave(): void {
-    this.isBehind = false;
-    this.#passedMs = Number.POSITIVE_INFINITY;
-    this.#calls.left();
   }
 }

@@ -87,18 +87,6 @@ describe('horizon', () => {
     expect(ended).toBe(1);
   });
 
-  test('a door that leaves holds nothing back any more', () => {
-    const clock = new ManualClock(START_MS);
-    const horizon = new Horizon(clock);
-    const door = horizon.join(() => undefined);
-    let ended = 0;
-    horizon.wait(START_MS - 1, () => ended++);
-    expect(ended).toBe(0);
-    door.leave();
-    expect(ended).toBe(1);
-    expect(horizon.isCatchingUp).toBe(false);
-  });
-
   test('of any history, no wait ends before both the clock and the door have passed it', () => {
     const step = fc.oneof(
       fc.record({ what: fc.constant('wait'), ms: fc.nat(100) }),

@@ -166,7 +166,11 @@ export class NatsDoor {
     return this.#durableSequence;
   }
 
-  /** Stops reading, waits for what was read to be durable, and saves the position. */
+  /**
+   * Stops reading, waits for what was read to be durable, and saves the position. The horizon stays
+   * where it is: what waits in the stream is older than the ticks that wait for it, and the next
+   * start reads it first.
+   */
   async close(): Promise<void> {
     this.#isStopping = true;
     this.#probe.close();
@@ -174,7 +178,6 @@ export class NatsDoor {
     this.#session?.break('the door is closed');
     await this.#running;
     await this.#position.flush();
-    this.#horizon.leave();
   }
 
   async #run(): Promise<void> {

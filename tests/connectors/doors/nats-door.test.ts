@@ -192,6 +192,24 @@ describe.skipIf(programs.length === 0).each(servers)('NATS door on $version', (p
     expect(records()[1]!.receivedAtMs).toBe(lastMs);
   });
 
+  test('a door that closes lets no tick pass what it has not read', async () => {
+    newNames();
+    const first = behindTheDoor();
+    const before = await open(first);
+    const { seq } = await publish(JSON.stringify(track(0)));
+    await until(() => before.durableSequence === seq);
+    await shut(before);
+    const lastMs = allRecordsOf(first.log)[0]!.receivedAtMs;
+    await until(() => Date.now() > lastMs);
+    await publish(JSON.stringify(track(1)));
+    const second = behindTheDoor({ log: first.log });
+    const door = await open(second, { isHeld: true });
+    second.intake.requestTick(partitionOf('u1', PARTITION_COUNT), lastMs);
+    await shut(door);
+    await second.intake.idle();
+    expect(allRecordsOf(first.log).map(({ kind }) => kind)).toEqual([RecordKind.track]);
+  });
+
   test('it is behind until it has read what is there, and then lets ticks pass in an idle stream', async () => {
     newNames();
     const stage = behindTheDoor();
