@@ -83,10 +83,12 @@ function checkEvent(world: World, record: OracleEvent, before: Before): void {
   const keys = said.map(({ receivedAtMs }) => `${id} ${receivedAtMs}`);
   const isAgain = keys.some((key) => before.known.has(key));
   for (const key of keys) before.known.add(key);
-  // Two doors have two clocks of receipt; no timer may overtake either.
+  // Two doors have two clocks of receipt; no timer may overtake either, and of no process before.
   const limitMs = world.events === undefined ? before.timeMs : before.tickMs;
   const isOvertaken = said.every(
-    ({ receivedAtMs }) => receivedAtMs !== record.receivedAtMs && receivedAtMs <= limitMs,
+    ({ receivedAtMs }) =>
+      receivedAtMs <= before.tickMs ||
+      (receivedAtMs <= limitMs && receivedAtMs !== record.receivedAtMs),
   );
   if (isDisturbed || isAgain || !isOvertaken) return;
   world.problem(`the event ${id} stands behind ${limitMs}, though it was received before`);

@@ -22,7 +22,7 @@ export function checkSending(world: World): void {
  * Sent by one that had been replaced and did not know yet. It may repeat what the new one sends,
  * as a receiver must expect; what it settles is another check's.
  */
-function isZombies({ processes }: World, { life, step }: Received): boolean {
+export function isZombies({ processes }: World, { life, step }: Received): boolean {
   const sender = processes.find(({ senderLife }) => senderLife === life);
   return step > (sender?.takenOverStep ?? Number.POSITIVE_INFINITY);
 }
