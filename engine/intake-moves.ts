@@ -90,8 +90,8 @@ export class IntakeMoves {
     // The ids are joined already, whatever becomes of those who wait.
     held.mustGoOn = true;
     this.#handOver(join, token, held, (goOn) => {
-      target.whenSettled(() => {
-        const leave = leaveOf(join, token, target.limitMs);
+      this.#whenStored(target, (arrivesAtMs) => {
+        const leave = leaveOf(join, token, arrivesAtMs);
         addLeave(source, leave, receivedAtMs, held.acknowledgement);
         goOn();
       });
@@ -116,13 +116,13 @@ export class IntakeMoves {
     const held = this.#hold([source, target], receivedAtMs, acknowledgement, bytes);
     this.#handOver(join, token, held, (goOn) => {
       target.whenOldest(held.holds.at(-1)!.hold, () => {
-        target.whenSettled(() => {
+        this.#whenStored(target, (arrivesAtMs) => {
           if (!this.#held.has(held)) return this.moved(arrivalOf(token, join.to));
           const leaves = (name: string) =>
-            addLeave(source, leaveOf(join, name, target.limitMs), receivedAtMs, undefined);
+            addLeave(source, leaveOf(join, name, arrivesAtMs), receivedAtMs, undefined);
           // The partition knows the next id of the chain only: it shall send straight to the last.
           if (isChain) leaves(`${token} chain`);
-          addEvent(source, copy, receivedAtMs, acknowledgement, target.limitMs);
+          addEvent(source, copy, receivedAtMs, acknowledgement, arrivesAtMs);
           leaves(token);
           goOn();
         });
@@ -155,6 +155,15 @@ export class IntakeMoves {
       });
       add(() => this.#giveBack(held, undefined));
     });
+  }
+
+  /**
+   * Calls back when all that was added to the lane by now is stored, with the time at which more may
+   * arrive there: not past what is held now, which may be added, and not stored, by then.
+   */
+  #whenStored(lane: IntakeLane, callback: (arrivesAtMs: number) => void): void {
+    const { limitMs } = lane;
+    lane.whenSettled(() => callback(Math.min(limitMs, lane.limitMs)));
   }
 
   /** Adds the event after all that came before for its user. */

@@ -355,6 +355,27 @@ describe('a join at the intake', () => {
     ]);
   });
 
+  test('what moves brings no time past what was added while it waited to leave', async () => {
+    let letGo: () => void = () => undefined;
+    let isSlow = false;
+    const { log, intake, add } = stage((topic) =>
+      topic === 'in.0' && isSlow ? new Promise((resolve) => (letGo = resolve)) : undefined,
+    );
+    const [bob, phone] = [idIn(0, 'bob'), idIn(2, 'phone')];
+    add(identify(ANN, DEVICE), 'ann', NOW_MS + 10);
+    await turns(5);
+    isSlow = true;
+    add(anEvent({ userId: idIn(0, 'other'), name: 'beside' }), 'beside', NOW_MS + 15);
+    await turns(5);
+    add(identify(bob, phone), 'bob', NOW_MS + 20);
+    // Ann's identify is added now, and stands behind what is being stored.
+    intake.moved(arrivalsIn(log, 1)[0]!);
+    letGo();
+    await turns(5);
+    expect(inputOf(log, 0)).toEqual(['beside']);
+    expect(leavesIn(log, 2)[0]?.arrivesAtMs).toBe(NOW_MS + 10);
+  });
+
   test('time does not pass what is read again while something newer is held', async () => {
     const { log, clock, intake, add } = stage();
     add(identify(ANN, DEVICE), 'joined', NOW_MS + 50);
