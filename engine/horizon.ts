@@ -128,8 +128,8 @@ export class HorizonDoor {
 
   /** Everything received before `atMs` has been added. Goes back only by `fallBack`. */
   passed(atMs: number): void {
-    if (atMs <= this.#passedMs) return;
-    this.#passedMs = atMs;
+    // Also when it says nothing new, as after the clock was set back: who waits has to ask again.
+    this.#passedMs = Math.max(this.#passedMs, atMs);
     this.#calls.moved();
   }
 

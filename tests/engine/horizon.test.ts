@@ -87,6 +87,25 @@ describe('horizon', () => {
     expect(ended).toBe(1);
   });
 
+  test('a door is asked again when the clock was set back while it was asked', () => {
+    const clock = new ManualClock(START_MS);
+    const horizon = new Horizon(clock);
+    let asked = 0;
+    let ended = 0;
+    const door = horizon.join(() => asked++);
+    door.passed(START_MS + 1);
+    clock.advanceTo(DEADLINE_MS + 1);
+    horizon.wait(DEADLINE_MS, () => ended++);
+    expect(asked).toBe(1);
+    clock.advanceTo(START_MS);
+    // It says how far it was when it was asked, by the clock as it was set.
+    door.passed(START_MS);
+    clock.advanceTo(DEADLINE_MS + 1);
+    expect([ended, asked]).toEqual([0, 2]);
+    door.passed(DEADLINE_MS + 1);
+    expect(ended).toBe(1);
+  });
+
   test('of any history, no wait ends before both the clock and the door have passed it', () => {
     const step = fc.oneof(
       fc.record({ what: fc.constant('wait'), ms: fc.nat(100) }),
