@@ -58,10 +58,10 @@ export class EnvelopeWriter {
   }
 
   /**
-   * @param receivedAtMs not below that of the record before
+   * @param flags of the record, beside the event's own
    * @param eventId of an event that was in an envelope before, instead of its message id
    */
-  addEvent(event: IncomingEvent, receivedAtMs: number, eventId?: Hash64): void {
+  addEvent(event: IncomingEvent, receivedAtMs: number, flags = 0, eventId?: Hash64): void {
     const i = this.#begin(event.kind, receivedAtMs);
     const body = this.#body;
     const start = body.length;
@@ -79,7 +79,7 @@ export class EnvelopeWriter {
     this.#words[2]![i] = (eventId ?? this.#hash).lo;
     this.#words[3]![i] = (eventId ?? this.#hash).hi;
     this.#halves[2]![i] = idLength;
-    this.#flags[i] = event.flags | (event.isAnonymous ? RecordFlag.anonymous : 0);
+    this.#flags[i] = event.flags | flags | (event.isAnonymous ? RecordFlag.anonymous : 0);
     this.#eventAt[i] = event.eventAtMs;
     this.#halves[0]![i] = this.#nameOf(event.name);
     this.#writeProperties(i, event.properties);
@@ -90,19 +90,19 @@ export class EnvelopeWriter {
   /** A record that only carries time. */
   addTick(atMs: number): void {
     const i = this.#begin(RecordKind.tick, atMs);
-    this.#finishPlain(i, atMs);
+    this.#finishPlain(i, atMs, 0);
   }
 
   /** A control, claim or leave record with a JSON body. */
-  addJson(kind: RecordKind, value: unknown, atMs: number): void {
-    this.addPlain(kind, encoder.encode(JSON.stringify(value)), atMs);
+  addJson(kind: RecordKind, value: unknown, atMs: number, flags = 0): void {
+    this.addPlain(kind, encoder.encode(JSON.stringify(value)), atMs, flags);
   }
 
   /** A record without a user, whose body is what its kind says. */
-  addPlain(kind: RecordKind, body: Uint8Array, atMs: number): void {
+  addPlain(kind: RecordKind, body: Uint8Array, atMs: number, flags = 0): void {
     const i = this.#begin(kind, atMs);
     this.#body.append(body);
-    this.#finishPlain(i, atMs);
+    this.#finishPlain(i, atMs, flags);
   }
 
   /** The envelope's bytes, of their own; the writer is empty again. Needs at least one record. */
@@ -154,15 +154,23 @@ export class EnvelopeWriter {
       );
     }
     if (i === 0) this.#baseReceivedAtMs = receivedAtMs;
+    else if (receivedAtMs < this.#baseReceivedAtMs) this.#rebase(receivedAtMs);
     this.#kind[i] = kind;
     this.#words[4]![i] = receivedAtMs - this.#baseReceivedAtMs;
     return i;
   }
 
-  #finishPlain(i: number, atMs: number): void {
+  /** Times are kept as what they are above the lowest: one that is lower still comes rarely. */
+  #rebase(baseMs: number): void {
+    const aboveMs = this.#baseReceivedAtMs - baseMs;
+    for (let i = 0; i < this.#count; i++) this.#words[4]![i]! += aboveMs;
+    this.#baseReceivedAtMs = baseMs;
+  }
+
+  #finishPlain(i: number, atMs: number, flags: number): void {
     for (let column = 0; column < 4; column++) this.#words[column]![i] = 0;
     for (let column = 0; column < 3; column++) this.#halves[column]![i] = 0;
-    this.#flags[i] = 0;
+    this.#flags[i] = flags;
     this.#eventAt[i] = atMs;
     this.#words[5]![i] = this.#body.length;
     this.#count++;

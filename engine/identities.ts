@@ -119,8 +119,8 @@ export function arrivalOf(token: string, user: UserId): string {
   return `${token} ${nameOf(user)}`;
 }
 
-export function leaveOf({ from, to, joinedAtMs }: Join, token: string, arrivesAtMs: number): Leave {
-  return { token, from, to, joinedAtMs, arrivesAtMs };
+export function leaveOf({ from, to, joinedAtMs }: Join, token: string): Leave {
+  return { token, from, to, joinedAtMs };
 }
 
 function isSame(a: UserId, b: UserId): boolean {

@@ -3,11 +3,6 @@ export interface Hold {
   readonly atMs: number;
 }
 
-interface OldestWaiter {
-  readonly hold: Hold;
-  readonly callback: () => void;
-}
-
 /** Holds whose times do not go back. */
 interface Row {
   readonly holds: Set<Hold>;
@@ -19,11 +14,8 @@ interface Row {
  * door reads again, after an append that failed, comes behind what has been held since then.
  */
 export class IntakeHolds {
-  /** In the order in which they were made. */
-  readonly #holds = new Set<Hold>();
-  /** The same by time: one row, and one more for each time that times have gone back. */
+  /** One row by time, and one more for each time that times have gone back. */
   readonly #rows: Row[] = [];
-  readonly #oldestWaiters = new Set<OldestWaiter>();
   /** The lowest time of all; Infinity without any. */
   limitMs = Infinity;
 
@@ -36,30 +28,14 @@ export class IntakeHolds {
     }
     row.holds.add(hold);
     row.newestMs = atMs;
-    this.#holds.add(hold);
     this.#limit();
     return hold;
   }
 
   release(hold: Hold): void {
-    this.#holds.delete(hold);
     const at = this.#rows.findIndex(({ holds }) => holds.delete(hold));
     if (this.#rows[at]?.holds.size === 0) this.#rows.splice(at, 1);
     this.#limit();
-    for (const waiter of [...this.#oldestWaiters]) this.#tellOldest(waiter);
-  }
-
-  /** Calls back when all that was held before has been added. */
-  whenOldest(hold: Hold, callback: () => void): void {
-    const waiter = { hold, callback };
-    this.#oldestWaiters.add(waiter);
-    this.#tellOldest(waiter);
-  }
-
-  #tellOldest(waiter: OldestWaiter): void {
-    const [oldest] = this.#holds;
-    if (oldest !== waiter.hold || !this.#oldestWaiters.delete(waiter)) return;
-    waiter.callback();
   }
 
   #limit(): void {

@@ -1,7 +1,7 @@
 import type { Acknowledgement } from './acknowledgement.ts';
 import { EnvelopeWriter } from './envelope-writer.ts';
 import { type Hold, IntakeHolds } from './intake-holds.ts';
-import { type Leave, RecordKind } from './records.ts';
+import { type Leave, RecordFlag, RecordKind } from './records.ts';
 
 /** An envelope on its way. */
 export interface Sealed {
@@ -25,7 +25,7 @@ interface Mark {
   readonly callback: () => void;
 }
 
-/** Times are kept as 32 bits behind the envelope's first: 49 days, which an old backlog exceeds. */
+/** Times are kept as 32 bits above the envelope's lowest: 49 days, which an old backlog exceeds. */
 const ENVELOPE_SPAN_MS_MAX = 2 ** 32 - 1;
 
 /** What is on its way into one partition, in order: full envelopes, then the one being gathered. */
@@ -42,7 +42,8 @@ export class IntakeLane {
   lastReceivedAtMs = 0;
   readonly #holds = new IntakeHolds();
   /** Of the envelope that is being gathered. */
-  #firstReceivedAtMs = 0;
+  #lowestMs = 0;
+  #highestMs = 0;
   #beforeMs = 0;
   #acknowledgements: Acknowledgement[] = [];
   #leaves: Leaving[] = [];
@@ -67,31 +68,27 @@ export class IntakeLane {
     return this.writer.count === 0 ? 0 : this.writer.byteLength;
   }
 
-  /** The time of the next record, which is not below that of the one before. Unix ms. */
+  /**
+   * Makes room for a record received then, and brings the lane's time to it, unless that is held.
+   * @returns the lane's time, which is not below what it was. Unix ms
+   */
   timeOf(receivedAtMs: number): number {
-    const wantedMs = Math.min(receivedAtMs, this.limitMs);
-    if (this.writer.count === 0) this.#beforeMs = this.lastReceivedAtMs;
-    if (wantedMs > this.lastReceivedAtMs) this.lastReceivedAtMs = wantedMs;
-    const atMs = this.lastReceivedAtMs;
-    if (this.writer.count === 0) this.#firstReceivedAtMs = atMs;
-    else if (atMs - this.#firstReceivedAtMs > ENVELOPE_SPAN_MS_MAX) {
-      this.seal();
-      this.#firstReceivedAtMs = atMs;
-    }
+    const atMs = Math.max(this.lastReceivedAtMs, Math.min(receivedAtMs, this.limitMs));
+    this.makeRoom(Math.max(atMs, receivedAtMs));
+    this.lastReceivedAtMs = atMs;
     return atMs;
   }
 
-  /**
-   * The time of an event that goes on to a lane whose time must not pass `latestMs`, and would by
-   * it. Where this lane's time has come further the record stands with a time of its own.
-   */
-  timeWithin(latestMs: number, receivedAtMs: number): number {
-    if (this.lastReceivedAtMs <= latestMs) return this.timeOf(Math.min(receivedAtMs, latestMs));
-    // Within an envelope times do not go back.
-    if (this.writer.count > 0) this.seal();
-    this.#beforeMs = this.lastReceivedAtMs;
-    this.#firstReceivedAtMs = latestMs;
-    return latestMs;
+  /** Makes room for a record with a time of its own. */
+  makeRoom(atMs: number): void {
+    const lowestMs = Math.min(this.#lowestMs, atMs);
+    const highestMs = Math.max(this.#highestMs, atMs);
+    const isFit = highestMs - lowestMs <= ENVELOPE_SPAN_MS_MAX;
+    if (this.writer.count > 0 && !isFit) this.seal();
+    if (this.writer.count === 0) this.#beforeMs = this.lastReceivedAtMs;
+    const isFirst = this.writer.count === 0;
+    this.#lowestMs = isFirst ? atMs : lowestMs;
+    this.#highestMs = isFirst ? atMs : highestMs;
   }
 
   /** The lane's time does not pass this: what is held was received then. Infinity without any. */
@@ -108,11 +105,6 @@ export class IntakeLane {
     this.#holds.release(hold);
   }
 
-  /** Calls back when all that was held before has been added. */
-  whenOldest(hold: Hold, callback: () => void): void {
-    this.#holds.whenOldest(hold, callback);
-  }
-
   /** Has the last record's acknowledgement wait for its envelope, once an envelope. */
   acknowledge(acknowledgement: Acknowledgement): void {
     if (this.#acknowledgements.at(-1) === acknowledgement) return;
@@ -120,9 +112,13 @@ export class IntakeLane {
     this.#acknowledgements.push(acknowledgement);
   }
 
-  /** Adds the record by which a user leaves the partition. */
-  leave(leave: Leave, receivedAtMs: number): void {
-    this.writer.addJson(RecordKind.leave, leave, receivedAtMs);
+  /**
+   * Adds the record by which a user leaves the partition.
+   * @param laneMs what `timeOf` gave for it
+   */
+  leave(leave: Leave, receivedAtMs: number, laneMs: number): void {
+    const flags = receivedAtMs > laneMs ? RecordFlag.ahead : 0;
+    this.writer.addJson(RecordKind.leave, leave, Math.max(receivedAtMs, laneMs), flags);
     this.#leaves.push({ leave, receivedAtMs });
   }
 

@@ -19,8 +19,9 @@ export interface IntakeMovesOptions {
     event: IncomingEvent,
     receivedAtMs: number,
     acknowledgement: Acknowledgement,
-    latestMs?: number,
   ) => void;
+  /** The same of one that goes on to another partition. */
+  readonly addRelayed: IntakeMovesOptions['addEvent'];
   readonly addLeave: (
     lane: IntakeLane,
     leave: Leave,
@@ -90,9 +91,8 @@ export class IntakeMoves {
     // The ids are joined already, whatever becomes of those who wait.
     held.mustGoOn = true;
     this.#handOver(join, token, held, (goOn) => {
-      this.#whenStored(target, (arrivesAtMs) => {
-        const leave = leaveOf(join, token, arrivesAtMs);
-        addLeave(source, leave, receivedAtMs, held.acknowledgement);
+      target.whenSettled(() => {
+        addLeave(source, leaveOf(join, token), receivedAtMs, held.acknowledgement);
         goOn();
       });
     });
@@ -100,8 +100,7 @@ export class IntakeMoves {
 
   /**
    * The event goes to its own id's partition, which sends it on unless it has seen it; the leave
-   * behind it says that it has been sent. It brings its record's time along, so all that is held
-   * for the survivor's has to be added before, and that time is not past what is held since.
+   * behind it says that it has been sent.
    */
   relay(
     { join, isChain }: Relay,
@@ -109,23 +108,21 @@ export class IntakeMoves {
     receivedAtMs: number,
     acknowledgement: Acknowledgement,
   ): void {
-    const { addEvent, addLeave } = this.#calls;
+    const { addRelayed, addLeave } = this.#calls;
     const { source, target, token } = this.#wayOf(join);
     const copy = { ...event };
     const bytes = bytesOf(copy);
     const held = this.#hold([source, target], receivedAtMs, acknowledgement, bytes);
     this.#handOver(join, token, held, (goOn) => {
-      target.whenOldest(held.holds.at(-1)!.hold, () => {
-        this.#whenStored(target, (arrivesAtMs) => {
-          if (!this.#held.has(held)) return this.moved(arrivalOf(token, join.to));
-          const leaves = (name: string) =>
-            addLeave(source, leaveOf(join, name, arrivesAtMs), receivedAtMs, undefined);
-          // The partition knows the next id of the chain only: it shall send straight to the last.
-          if (isChain) leaves(`${token} chain`);
-          addEvent(source, copy, receivedAtMs, acknowledgement, arrivesAtMs);
-          leaves(token);
-          goOn();
-        });
+      target.whenSettled(() => {
+        if (!this.#held.has(held)) return this.moved(arrivalOf(token, join.to));
+        const leaves = (name: string) =>
+          addLeave(source, leaveOf(join, name), receivedAtMs, undefined);
+        // The partition knows the next id of the chain only: it shall send straight to the last.
+        if (isChain) leaves(`${token} chain`);
+        addRelayed(source, copy, receivedAtMs, acknowledgement);
+        leaves(token);
+        goOn();
       });
     });
   }
@@ -155,15 +152,6 @@ export class IntakeMoves {
       });
       add(() => this.#giveBack(held, undefined));
     });
-  }
-
-  /**
-   * Calls back when all that was added to the lane by now is stored, with the time at which more may
-   * arrive there: not past what is held now, which may be added, and not stored, by then.
-   */
-  #whenStored(lane: IntakeLane, callback: (arrivesAtMs: number) => void): void {
-    const { limitMs } = lane;
-    lane.whenSettled(() => callback(Math.min(limitMs, lane.limitMs)));
   }
 
   /** Adds the event after all that came before for its user. */

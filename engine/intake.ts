@@ -8,7 +8,7 @@ import { IntakeLane, type Leaving, type Sealed } from './intake-lane.ts';
 import { IntakeMoves, LEAVE_BYTES } from './intake-moves.ts';
 import { IntakeTicks } from './intake-ticks.ts';
 import type { Log } from './log.ts';
-import { type IncomingEvent, type Leave, RecordKind } from './records.ts';
+import { type IncomingEvent, type Leave, RecordFlag, RecordKind } from './records.ts';
 import { Ring } from './ring.ts';
 import { Unread } from './unread.ts';
 
@@ -89,6 +89,7 @@ export class Intake {
       tokenPrefix: options.clock.now().toString(36),
       laneOf: (userId) => this.#laneOf(userId),
       addEvent: (...event) => this.#addEvent(...event),
+      addRelayed: (...event) => this.#addRelayed(...event),
       addLeave: (...leave) => this.#addLeave(...leave),
       onHeld: (bytesMore) => {
         this.#bytesInFlight += bytesMore;
@@ -224,11 +225,24 @@ export class Intake {
     event: IncomingEvent,
     receivedAtMs: number,
     acknowledgement: Acknowledgement,
-    latestMs = Infinity,
   ): void {
-    const at = lane.timeWithin(latestMs, receivedAtMs);
+    const laneMs = lane.timeOf(receivedAtMs);
     const before = lane.gatheredBytes;
-    lane.writer.addEvent(event, at);
+    if (receivedAtMs <= laneMs) lane.writer.addEvent(event, laneMs);
+    else lane.writer.addEvent(event, receivedAtMs, RecordFlag.ahead);
+    this.#added(lane, before, acknowledgement);
+  }
+
+  /** An event that goes on from here to another partition has the time of its receipt, no other. */
+  #addRelayed(
+    lane: IntakeLane,
+    event: IncomingEvent,
+    receivedAtMs: number,
+    acknowledgement: Acknowledgement,
+  ): void {
+    lane.makeRoom(receivedAtMs);
+    const before = lane.gatheredBytes;
+    lane.writer.addEvent(event, receivedAtMs, RecordFlag.ahead);
     this.#added(lane, before, acknowledgement);
   }
 
@@ -238,9 +252,9 @@ export class Intake {
     receivedAtMs: number,
     acknowledgement: Acknowledgement | undefined,
   ): void {
-    const at = lane.timeOf(receivedAtMs);
+    const laneMs = lane.timeOf(receivedAtMs);
     const before = lane.gatheredBytes;
-    lane.leave(leave, at);
+    lane.leave(leave, receivedAtMs, laneMs);
     this.#added(lane, before, acknowledgement);
   }
 

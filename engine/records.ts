@@ -35,6 +35,11 @@ export const RecordFlag = {
   historyOnly: 4,
   /** Came to another partition first, by an id that is this user's by now. */
   moved: 8,
+  /**
+   * Received later than partition time says, which something on its way holds back (0005): time
+   * does not go on with this record, and its user has a time of his own.
+   */
+  ahead: 16,
 } as const;
 
 /**
@@ -68,16 +73,13 @@ export interface Leave {
   readonly to: UserId;
   /** Time of receipt of what joined them, Unix ms. */
   readonly joinedAtMs: number;
-  /** The time that what moves brings to where it goes, which is not ahead of it. Unix ms. */
-  readonly arrivesAtMs: number;
 }
 
 /** @throws LapseError `ERR_ENVELOPE_CORRUPT` when the body of a `leave` record is none */
 export function leaveFrom(body: unknown): Leave {
-  const { token, from, to, joinedAtMs, arrivesAtMs } = (body ?? {}) as Partial<Leave>;
-  const areTimes = [joinedAtMs, arrivesAtMs].every((atMs) => Number.isFinite(atMs));
-  if (typeof token === 'string' && isUserId(from) && isUserId(to) && areTimes) {
-    return { token, from, to, joinedAtMs: joinedAtMs!, arrivesAtMs: arrivesAtMs! };
+  const { token, from, to, joinedAtMs } = (body ?? {}) as Partial<Leave>;
+  if (typeof token === 'string' && isUserId(from) && isUserId(to) && Number.isFinite(joinedAtMs)) {
+    return { token, from, to, joinedAtMs: joinedAtMs! };
   }
   throw new LapseError(
     'ERR_ENVELOPE_CORRUPT',

@@ -106,7 +106,7 @@ class CampaignPipeline implements Pipeline {
     if (route === undefined && !isIdentify) return;
     const { state } = this.#host;
     const event = this.#event;
-    event.moveTo(envelope, i, state.timeMs);
+    event.moveTo(envelope, i, state.nowMs);
     const { key } = event;
     // Mixed one after the other: equal texts have equal hashes, and would take each other out.
     const lo = mix32(mix32(key.hashLo + FINGERPRINT_SALT) ^ event.eventIdLo);
@@ -120,6 +120,7 @@ class CampaignPipeline implements Pipeline {
       this.#sendOn(envelope, i, alias.to);
       return;
     }
+    if (state.isAhead) this.#fireBefore(key, state.nowMs);
     if (isIdentify) this.#identify();
     if (route !== undefined) this.#route(route, envelope, i);
   }
@@ -173,10 +174,11 @@ class CampaignPipeline implements Pipeline {
   }
 
   onLeave(leave: Leave): void {
-    this.#fireBefore(leave.from, leave.joinedAtMs);
+    const { nowMs } = this.#host.state;
+    this.#fireBefore(keyOf(leave.from.id, leave.from.isAnonymous), leave.joinedAtMs);
     this.#leaving.leave(
       leave,
-      (part) => this.#move(movedPart(part, leave.arrivesAtMs), leave.to),
+      (part) => this.#move(movedPart(part, nowMs), leave.to),
       (node, windows) => this.#closed(node, windows),
     );
   }
@@ -187,14 +189,15 @@ class CampaignPipeline implements Pipeline {
     );
   }
 
-  onMoved(bytes: Uint8Array, atMs: number): void {
+  onMoved(bytes: Uint8Array): void {
+    const { nowMs } = this.#host.state;
     const part = decodePart(bytes);
     const key = keyOf(part.to.id, part.to.isAnonymous);
     // Gone on meanwhile: it follows, and arrives where the user is.
     const alias = this.#host.state.aliases.get(key);
-    if (alias !== undefined) this.#move(movedPart({ ...part, to: alias.to }, atMs), alias.to);
+    if (alias !== undefined) this.#move(movedPart({ ...part, to: alias.to }, nowMs), alias.to);
     else {
-      if (part.kind === 'begin') this.#fireBefore(part.to, part.joinedAtMs);
+      if (part.kind === 'begin') this.#fireBefore(key, part.joinedAtMs);
       this.#arriving.take(part, (node, windows) => this.#closed(node, windows));
     }
     this.#routesOf = -1;
@@ -211,17 +214,17 @@ class CampaignPipeline implements Pipeline {
   }
 
   /**
-   * Fires what was due of a user before an id joined him. While users are on their way the time of
-   * a partition stands still for all (0005), but of these two everything received before is known.
+   * Fires what was due of a user before something was received for him. While users are on their
+   * way the time of a partition stands still for all (0005), but of this one everything received
+   * before is known.
    */
-  #fireBefore(user: UserId, joinedAtMs: number): void {
+  #fireBefore(user: Key, receivedAtMs: number): void {
     const { windows, timeMs } = this.#host.state;
-    const key = keyOf(user.id, user.isAnonymous);
     // One that was opened late is due since then; what was due before is gone by now.
     const dueAtMs = (slot: number) => Math.max(windows.dueAtMs(slot), timeMs);
     const due = [...this.#book.nodes()].flatMap((node) => {
-      const count = windows.find(key, node.number);
-      return [...windows.found.subarray(0, count)].filter((slot) => dueAtMs(slot) < joinedAtMs);
+      const count = windows.find(user, node.number);
+      return [...windows.found.subarray(0, count)].filter((slot) => dueAtMs(slot) < receivedAtMs);
     });
     due.sort(
       (a, b) =>

@@ -36,7 +36,9 @@ export function measureTables(count: number): TableFigures {
     for (let i = 0; i < count; i++) {
       const key = keys.at(i);
       table.find(key, 0);
-      table.restart(table.found[0]!, key, openedMs + Math.floor(i / PER_MS), KEPT, openedMs);
+      table.restart(table.found[0]!, key, openedMs + Math.floor(i / PER_MS), KEPT, {
+        nowMs: openedMs,
+      });
     }
   });
   const fireMs = timed(() => {

@@ -65,7 +65,7 @@ export class SimulatedPartitions {
    */
   event(event: IncomingEvent, receivedAtMs: number): Qualified[] {
     for (const join of this.#identities.join(event, receivedAtMs)) {
-      this.#writer.addJson(RecordKind.leave, leaveOf(join, '', receivedAtMs), receivedAtMs);
+      this.#writer.addJson(RecordKind.leave, leaveOf(join, ''), receivedAtMs);
       this.#process(this.#partitionOf(join.from.id));
     }
     this.#identities.settle(event, receivedAtMs);

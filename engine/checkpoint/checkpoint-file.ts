@@ -21,7 +21,7 @@ import { type CheckpointIndex, indexProblem, type Section } from './checkpoint-i
  */
 const MARK = Buffer.from('LAPSECK2');
 const FOOTER_BYTES = 16;
-const FORMAT_VERSION = 4;
+const FORMAT_VERSION = 5;
 /** Bytes of a window slab that are kept: all but the links of the wheel, which are built anew. */
 const SLAB_KEPT = SLAB_SLOTS * WINDOW_BYTES - (LINKS_END - LINKS_START);
 /** Handed to the disk at a time; more would hold the thread up. */
@@ -118,7 +118,11 @@ function indexOf(checkpoint: Checkpoint, sections: readonly Section[]): Checkpoi
     timeMs: state.timeMs,
     pipeline: checkpoint.pipeline,
     shapes: state.shapes,
-    windows: { slabs: state.windows.slabs.length, slotsUsed: state.windows.slotsUsed },
+    windows: {
+      slabs: state.windows.slabs.length,
+      slotsUsed: state.windows.slotsUsed,
+      late: state.windows.late,
+    },
     arena: {
       chunks: state.arena.chunks.length,
       end: state.arena.end,
@@ -263,7 +267,7 @@ function checkpointOf(path: string, index: CheckpointIndex, reader: SectionReade
     state: {
       timeMs: index.timeMs,
       arena: { chunks, free, end: index.arena.end, bytesUsed: index.arena.bytesUsed },
-      windows: { slabs, freeHead: -1, slotsUsed: index.windows.slotsUsed },
+      windows: { ...index.windows, slabs, freeHead: -1 },
       profiles: { slabs: profiles, slotsUsed: index.profiles.slotsUsed },
       aliases: { slabs: aliases, slotsUsed: index.aliases.slotsUsed },
       dedupe: { blocks },

@@ -19,7 +19,12 @@ export interface CheckpointIndex {
   readonly timeMs: number;
   readonly pipeline: unknown;
   readonly shapes: readonly (readonly string[])[];
-  readonly windows: { readonly slabs: number; readonly slotsUsed: number };
+  readonly windows: {
+    readonly slabs: number;
+    readonly slotsUsed: number;
+    /** See `WindowTableSnapshot`. */
+    readonly late: readonly (readonly [slot: number, atMs: number])[];
+  };
   readonly arena: { readonly chunks: number; readonly end: number; readonly bytesUsed: number };
   readonly profiles: { readonly slabs: number; readonly slotsUsed: number };
   readonly aliases: { readonly slabs: number; readonly slotsUsed: number };
@@ -43,6 +48,12 @@ export function indexProblem(index: CheckpointIndex): string | undefined {
     return 'shapes that are no lists of names';
   }
   if (!isTable(index.windows, SLAB_SLOTS)) return 'windows that are no slabs';
+  const { late, slotsUsed } = index.windows;
+  const isLate = isListOf(
+    late,
+    (one) => Array.isArray(one) && isWhole(one[0]) && one[0] < slotsUsed && Number.isFinite(one[1]),
+  );
+  if (!isLate) return 'late windows that are no slots with times';
   if (!isTable(index.profiles, BLOB_SLAB_SLOTS)) return 'profiles that are no slabs';
   if (!isTable(index.aliases, BLOB_SLAB_SLOTS)) return 'aliases that are no slabs';
   const isArena =
@@ -68,7 +79,7 @@ export function indexProblem(index: CheckpointIndex): string | undefined {
   return undefined;
 }
 
-function isTable(table: CheckpointIndex['windows'], slotsASlab: number): boolean {
+function isTable(table: CheckpointIndex['profiles'], slotsASlab: number): boolean {
   if (!isObject(table) || !isWhole(table.slabs) || !isWhole(table.slotsUsed)) return false;
   return table.slotsUsed <= table.slabs * slotsASlab;
 }

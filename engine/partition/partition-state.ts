@@ -36,6 +36,17 @@ const DAY_MS = 86_400_000;
 export class PartitionState {
   /** Partition time: the receipt time of the last record read, Unix ms. Never goes back. */
   timeMs = 0;
+  /**
+   * The time of what is being processed, at or after partition time: that of its receipt when time
+   * does not go on with it (`RecordFlag.ahead`). Unix ms.
+   */
+  nowMs = 0;
+
+  /** Whether that is later than partition time. */
+  get isAhead(): boolean {
+    return this.nowMs > this.timeMs;
+  }
+
   readonly arena = new Arena();
   readonly windows: WindowTable;
   readonly profiles: ProfileTable;
@@ -80,6 +91,7 @@ export class PartitionState {
   /** Takes a snapshot over. Due times are asked for, so the rules must be known already. */
   restore(snapshot: PartitionSnapshot): void {
     this.timeMs = snapshot.timeMs;
+    this.nowMs = snapshot.timeMs;
     this.arena.restore(snapshot.arena);
     this.shapes.restore(snapshot.shapes);
     this.windows.restore(snapshot.windows, snapshot.timeMs);

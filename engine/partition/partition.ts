@@ -30,7 +30,8 @@ const STRIDE = 16;
  * events to the pipeline. `step(state, record) → state, outputs`, the same wherever it runs.
  *
  * A record received at R is processed after everything due before R; a tick at T fires what is due
- * at or before T. So what is received exactly at a deadline precedes it. A claim carries no time.
+ * at or before T. So what is received exactly at a deadline precedes it. A claim carries no time,
+ * and a record that is `ahead` one for its user alone.
  */
 export class Partition {
   readonly state: PartitionState;
@@ -103,12 +104,14 @@ export class Partition {
       const i = this.#next;
       const receivedAtMs = envelope.receivedAtMs(i);
       const kind = envelope.kind[i];
+      const isAhead = (envelope.flags[i]! & RecordFlag.ahead) !== 0;
       // A claim says who reads and not when: what waits at a door since before it is older.
-      if (kind !== RecordKind.claim) {
+      if (kind !== RecordKind.claim && !isAhead) {
         const untilMs = kind === RecordKind.tick ? receivedAtMs : receivedAtMs - 1;
         if (!this.#advance(untilMs, isOverBudget)) return false;
         if (receivedAtMs > this.state.timeMs) this.state.timeMs = receivedAtMs;
       }
+      this.state.nowMs = isAhead ? Math.max(receivedAtMs, this.state.timeMs) : this.state.timeMs;
       this.#process(i);
       this.#next++;
       if (kind !== RecordKind.moved && (envelope.flags[i]! & RecordFlag.moved) === 0) {
@@ -129,7 +132,7 @@ export class Partition {
     } else if (kind === RecordKind.leave) {
       this.pipeline.onLeave(leaveFrom(envelope.jsonOf(i)));
     } else if (kind === RecordKind.moved) {
-      this.pipeline.onMoved(envelope.plainBodyOf(i), this.state.timeMs);
+      this.pipeline.onMoved(envelope.plainBodyOf(i));
     } else if (kind === RecordKind.claim) {
       const epoch = epochFrom(envelope.jsonOf(i));
       if (epoch > this.#epoch) {

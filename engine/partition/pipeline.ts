@@ -25,7 +25,7 @@ export interface Pipeline extends WindowDeadlines {
   /** Which moves these outputs bring to their end, see `arrivalOf`. */
   arrivalsIn(outputs: readonly unknown[]): readonly string[];
   /** A part of what is known of a user, from another partition. */
-  onMoved(part: Uint8Array, atMs: number): void;
+  onMoved(part: Uint8Array): void;
   /** What the pipeline itself must remember, as JSON. */
   freeze(): unknown;
   restore(frozen: unknown): void;

@@ -38,7 +38,10 @@ export class RecentCancels {
     return this.#end - this.#oldest;
   }
 
-  /** @param receivedAtMs may be older than that of the one before: it came from elsewhere */
+  /**
+   * @param receivedAtMs may be older than that of the one before, or ahead of partition time
+   * @param timeMs partition time: what is too old by then is forgotten
+   */
   add(
     lo: number,
     hi: number,
@@ -46,9 +49,10 @@ export class RecentCancels {
     match: number,
     eventAtMs: number,
     receivedAtMs: number,
+    timeMs: number,
   ): void {
     if (this.#windowMs === 0) return;
-    this.#expire(receivedAtMs);
+    this.#expire(timeMs);
     if (this.count === this.#capacity) {
       if (this.#capacity === ENTRIES_MAX) {
         this.#oldest++;
@@ -70,7 +74,7 @@ export class RecentCancels {
 
   /**
    * True when a cancelling event of this user and rule with `afterMs < its time ≤ untilMs` came
-   * at most the window before `nowMs` (partition time).
+   * at most the window before `nowMs`, which may be ahead of partition time.
    * @param match hash of the match value, 0 when the rule has none
    */
   has(
@@ -83,7 +87,6 @@ export class RecentCancels {
     nowMs: number,
   ): boolean {
     if (this.count === 0) return false;
-    this.#expire(nowMs);
     const oldestMs = nowMs - this.#windowMs;
     let number = this.#heads[(lo ^ hi ^ rule) & (BUCKETS - 1)]!;
     while (number >= this.#oldest) {
@@ -112,7 +115,6 @@ export class RecentCancels {
     nowMs: number,
     each: (match: number, eventAtMs: number, receivedAtMs: number) => void,
   ): void {
-    this.#expire(nowMs);
     const oldestMs = nowMs - this.#windowMs;
     let number = this.#heads[(lo ^ hi ^ rule) & (BUCKETS - 1)]!;
     for (; number >= this.#oldest; number = this.#before[number % this.#capacity]!) {
@@ -133,8 +135,8 @@ export class RecentCancels {
     return rules;
   }
 
-  #expire(nowMs: number): void {
-    const limit = nowMs - this.#windowMs;
+  #expire(timeMs: number): void {
+    const limit = timeMs - this.#windowMs;
     while (this.#oldest < this.#end && this.#receivedAt[this.#oldest % this.#capacity]! < limit) {
       this.#oldest++;
     }
@@ -162,7 +164,7 @@ export class RecentCancels {
 
   #push(entries: Float64Array, at: number): void {
     const [lo, hi, rule, match, eventAtMs, receivedAtMs] = entries.subarray(at, at + CANCEL_FIELDS);
-    this.add(lo!, hi!, rule!, match!, eventAtMs!, receivedAtMs!);
+    this.add(lo!, hi!, rule!, match!, eventAtMs!, receivedAtMs!, -Infinity);
   }
 
   freeze(): RecentCancelsSnapshot {

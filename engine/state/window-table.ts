@@ -21,8 +21,10 @@ export interface OpenedWindow {
   readonly eventIdHi: number;
   /** Hash of the match value, 0 without one. */
   readonly match: number;
-  /** Partition time: a window whose end has passed already is due at once. */
+  /** A window whose end has passed already is due now. */
   readonly nowMs: number;
+  /** Whether that is later than partition time. @default false */
+  readonly isAhead?: boolean;
   /** How far the anchor is after the first opener. @default 0 */
   readonly extendedMs?: number;
   /** @default 0 */
@@ -43,6 +45,8 @@ export interface WindowTableSnapshot {
   readonly slabs: readonly ArrayBuffer[];
   readonly freeHead: number;
   readonly slotsUsed: number;
+  /** `[slot, Unix ms]` of windows that were over when they were opened, ahead of partition time. */
+  readonly late: readonly (readonly [slot: number, atMs: number])[];
 }
 
 /**
@@ -61,6 +65,8 @@ export class WindowTable implements WheelSlots {
   #freeHead = -1;
   /** Slots below this have been used. */
   #slotsUsed = 0;
+  /** By slot: a window that was over when it was opened, ahead of partition time, is due then. */
+  #late = new Map<number, number>();
   wheel: TimingWheel;
   /** Slots found by `find()`, in no order. */
   readonly found = new Int32Array(FOUND_MAX);
@@ -120,13 +126,18 @@ export class WindowTable implements WheelSlots {
     slab.extendedHi[at] = Math.floor(extendedMs / TWO_32);
     slab.blob[at] = this.#store(key, kept);
     this.#index.add(slot, hash);
-    const dueAtMs = this.#deadlines.dueAtMs(rule, window.anchorAtMs, extendedMs);
-    this.wheel.add(slot, Math.max(window.nowMs, dueAtMs));
+    this.#arm(slot, window.nowMs, window.isAhead);
     return slot;
   }
 
   /** Lets a window run anew from `anchorAtMs`, not before its anchor, keeping `kept` instead. */
-  restart(slot: number, key: Key, anchorAtMs: number, kept: KeptBytes, nowMs: number): void {
+  restart(
+    slot: number,
+    key: Key,
+    anchorAtMs: number,
+    kept: KeptBytes,
+    { nowMs, isAhead }: Pick<OpenedWindow, 'nowMs' | 'isAhead'>,
+  ): void {
     const slab = this.#writable(slot);
     const at = slot & SLAB_MASK;
     const extended = this.extendedMs(slot) + (anchorAtMs - slab.anchorAt[at]!);
@@ -137,7 +148,13 @@ export class WindowTable implements WheelSlots {
     this.#arena.free(slab.blob[at]!);
     slab.blob[at] = this.#store(key, kept);
     this.wheel.remove(slot);
-    const dueAtMs = this.#deadlines.dueAtMs(slab.rule[at]!, anchorAtMs, extended);
+    if (this.#late.size > 0) this.#late.delete(slot);
+    this.#arm(slot, nowMs, isAhead);
+  }
+
+  #arm(slot: number, nowMs: number, isAhead = false): void {
+    const dueAtMs = this.dueAtMs(slot);
+    if (isAhead && nowMs > dueAtMs) this.#late.set(slot, nowMs);
     this.wheel.add(slot, Math.max(nowMs, dueAtMs));
   }
 
@@ -153,6 +170,7 @@ export class WindowTable implements WheelSlots {
     const at = slot & SLAB_MASK;
     this.#index.remove(slot, slab.hash[at]!);
     this.#arena.free(slab.blob[at]!);
+    if (this.#late.size > 0) this.#late.delete(slot);
     slab.blob[at] = 0;
     slab.next[at] = this.#freeHead;
     this.#freeHead = slot;
@@ -171,7 +189,10 @@ export class WindowTable implements WheelSlots {
   dueAtMs(slot: number): number {
     const slab = this.#slabs[slot >>> SLAB_BITS]!;
     const at = slot & SLAB_MASK;
-    return this.#deadlines.dueAtMs(slab.rule[at]!, slab.anchorAt[at]!, this.extendedMs(slot));
+    const { rule, anchorAt } = slab;
+    const dueAtMs = this.#deadlines.dueAtMs(rule[at]!, anchorAt[at]!, this.extendedMs(slot));
+    if (this.#late.size === 0) return dueAtMs;
+    return Math.max(dueAtMs, this.#late.get(slot) ?? dueAtMs);
   }
 
   ruleOf(slot: number): number {
@@ -265,6 +286,7 @@ export class WindowTable implements WheelSlots {
       slabs: this.#slabs.map((slab) => slab.buffer),
       freeHead: -1,
       slotsUsed: this.#slotsUsed,
+      late: [...this.#late],
     };
   }
 
@@ -281,6 +303,7 @@ export class WindowTable implements WheelSlots {
   restore(snapshot: WindowTableSnapshot, nowMs: number): void {
     this.#slabs = snapshot.slabs.map((buffer) => new WindowSlab(buffer));
     this.#slotsUsed = snapshot.slotsUsed;
+    this.#late = new Map(snapshot.late);
     this.#freeHead = -1;
     this.wheel = new TimingWheel(this, nowMs);
     let live = 0;

@@ -70,8 +70,8 @@ export class Arriving {
 
   #takeCancel(key: Key, node: RuleNode, { match, eventAtMs, receivedAtMs }: MovedCancel): number {
     if (node.rule.kind !== 'inaction') return 0;
-    const { recentCancels } = this.#state;
-    recentCancels.add(key.hashLo, key.hashHi, node.number, match, eventAtMs, receivedAtMs);
+    const { recentCancels, timeMs } = this.#state;
+    recentCancels.add(key.hashLo, key.hashHi, node.number, match, eventAtMs, receivedAtMs, timeMs);
     return this.#inaction.cancelBy(key, node, node.rule, match, eventAtMs);
   }
 

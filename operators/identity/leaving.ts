@@ -54,16 +54,16 @@ export class Leaving {
   }
 
   #sendCancels(key: Key, to: UserId, node: RuleNode, send: (part: MovedPart) => void): void {
-    const { recentCancels, timeMs } = this.#state;
+    const { recentCancels, nowMs } = this.#state;
     const rule = this.#book.identityOf(node);
     const each = (match: number, eventAtMs: number, receivedAtMs: number) =>
       send({ kind: 'cancel', to, rule, match, eventAtMs, receivedAtMs });
-    recentCancels.forEach(key.hashLo, key.hashHi, node.number, timeMs, each);
+    recentCancels.forEach(key.hashLo, key.hashHi, node.number, nowMs, each);
   }
 
   /** @returns how many windows have gone */
   #sendWindows(key: Key, to: UserId, node: RuleNode, send: (part: MovedPart) => void): number {
-    const { windows } = this.#state;
+    const { windows, timeMs } = this.#state;
     const count = windows.find(key, node.number);
     const slots = windows.found.slice(0, count).sort((a, b) => this.#compare(a, b));
     for (const slot of slots) {
@@ -74,6 +74,7 @@ export class Leaving {
         anchorAtMs: windows.anchorAtMs(slot),
         extendedMs: windows.extendedMs(slot),
         restarts: windows.restartsOf(slot),
+        dueAtMs: Math.max(windows.dueAtMs(slot), timeMs),
         eventIdLo: windows.eventIdLoOf(slot),
         eventIdHi: windows.eventIdHiOf(slot),
         properties: this.#kept.propertiesOf(slot),

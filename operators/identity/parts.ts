@@ -4,7 +4,7 @@ import { EnvelopeWriter, namesBytes } from '../../engine/envelope-writer.ts';
 import { messageOf } from '../../engine/errors.ts';
 import type { Hash64 } from '../../engine/hash.ts';
 import { arrivalOf } from '../../engine/identities.ts';
-import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
+import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/records.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import type { RuleIdentity } from '../rules/rule-book.ts';
 import { corrupt, StoredRow } from '../stored-row.ts';
@@ -23,6 +23,8 @@ export interface MovedWindow {
   readonly anchorAtMs: number;
   readonly extendedMs: number;
   readonly restarts: number;
+  /** It fires not before: it may have been over when it was opened. Unix ms. */
+  readonly dueAtMs: number;
   readonly eventIdLo: number;
   readonly eventIdHi: number;
   /** Of that `did`. */
@@ -67,7 +69,7 @@ export interface MoveEnd {
 
 export type MovedPart = MoveBegin | MovedWindow | MovedProfile | MovedCancel | MoveEnd;
 
-/** An output for `in.<partition>`, with the time that it brings there. */
+/** An output for `in.<partition>`, with its user's time; that of the partition stays its own. */
 export type MoveOutput =
   | {
       readonly kind: 'part';
@@ -109,10 +111,10 @@ export function encodePart(part: MovedPart): Uint8Array {
   const head = [KINDS.indexOf(part.kind), part.to.id, part.to.isAnonymous];
   switch (part.kind) {
     case 'window': {
-      const { rule, anchorAtMs, extendedMs, restarts, eventIdLo, eventIdHi, properties } = part;
+      const { rule, anchorAtMs, extendedMs, restarts, dueAtMs, properties } = part;
       // Names and values apart: a map would take a property's name `__proto__` for the prototype.
       const kept = [Object.keys(properties), Object.values(properties)];
-      const times = [anchorAtMs, extendedMs, restarts, eventIdLo, eventIdHi];
+      const times = [anchorAtMs, extendedMs, restarts, dueAtMs, part.eventIdLo, part.eventIdHi];
       return packr.pack([...head, JSON.stringify(rule), ...times, ...kept]);
     }
     case 'profile':
@@ -158,11 +160,12 @@ export function decodePart(bytes: Uint8Array): MovedPart {
 function windowOf(to: UserId, row: StoredRow): MovedWindow {
   const rule = ruleOf(row);
   const times = { anchorAtMs: row.number(), extendedMs: row.number(), restarts: row.whole() };
+  const dueAtMs = row.number();
   const eventId = { eventIdLo: row.whole(), eventIdHi: row.whole() };
   const [names, values] = [row.texts(), row.list()];
   demandAsMany(names, values);
   const properties = Object.fromEntries(names.map((name, i) => [name, values[i]]));
-  return { kind: 'window', to, rule, ...times, ...eventId, properties };
+  return { kind: 'window', to, rule, ...times, dueAtMs, ...eventId, properties };
 }
 
 /** What it says of events is checked no further: the partition that sent it ran by it. */
@@ -203,11 +206,11 @@ export function moveBytes(output: MoveOutput): number {
 /** One envelope for `in.<partition>`. */
 export function encodeMoves(outputs: readonly MoveOutput[]): Uint8Array {
   const writer = new EnvelopeWriter();
-  let timeMs = 0;
+  const { ahead } = RecordFlag;
   for (const output of outputs) {
-    timeMs = Math.max(timeMs, output.atMs);
-    if (output.kind === 'event') writer.addEvent(output.event, timeMs, output.eventId);
-    else writer.addPlain(RecordKind.moved, output.body, timeMs);
+    const { atMs } = output;
+    if (output.kind === 'event') writer.addEvent(output.event, atMs, ahead, output.eventId);
+    else writer.addPlain(RecordKind.moved, output.body, atMs, ahead);
   }
   return writer.finish();
 }

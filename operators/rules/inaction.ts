@@ -27,6 +27,8 @@ export interface WindowAtHand {
   readonly anchorAtMs: number;
   readonly extendedMs: number;
   readonly restarts: number;
+  /** It fires not before, Unix ms. */
+  readonly dueAtMs: number;
   readonly eventIdLo: number;
   readonly eventIdHi: number;
   readonly properties: Readonly<Record<string, unknown>>;
@@ -79,6 +81,7 @@ export class Inaction {
       node.number,
       match,
       event.eventAtMs,
+      this.#state.nowMs,
       this.#state.timeMs,
     );
     return closed;
@@ -89,7 +92,7 @@ export class Inaction {
     const text = rule.match && this.#textOf(event.properties, rule.match.did);
     if (rule.match !== undefined && text === undefined) return 'unmatched';
     const match = hashOf(text);
-    const { windows, recentCancels, timeMs } = this.#state;
+    const { windows, recentCancels, nowMs, isAhead } = this.#state;
     const { key, eventAtMs } = event;
     const overtaken = recentCancels.has(
       key.hashLo,
@@ -98,7 +101,7 @@ export class Inaction {
       match,
       eventAtMs,
       eventAtMs + rule.withinMs,
-      timeMs,
+      nowMs,
     );
     if (overtaken) return 'cancelled';
     const count = windows.find(key, node.number);
@@ -124,7 +127,8 @@ export class Inaction {
         eventIdLo: event.eventIdLo,
         eventIdHi: event.eventIdHi,
         match,
-        nowMs: timeMs,
+        nowMs,
+        isAhead,
       },
       kept,
     );
@@ -169,12 +173,12 @@ export class Inaction {
   ): Opening {
     const text = rule.match && this.#textOf(window.properties, rule.match.did);
     const match = hashOf(text);
-    const { windows, recentCancels, timeMs } = this.#state;
+    const { windows, recentCancels, timeMs, nowMs } = this.#state;
     const { anchorAtMs, extendedMs } = window;
     const { hashLo, hashHi } = key;
     const { number } = node;
     const endsAtMs = deadlineOf(rule, anchorAtMs, extendedMs);
-    if (recentCancels.has(hashLo, hashHi, number, match, anchorAtMs, endsAtMs, timeMs)) {
+    if (recentCancels.has(hashLo, hashHi, number, match, anchorAtMs, endsAtMs, nowMs)) {
       return 'cancelled';
     }
     const count = windows.find(key, number);
@@ -195,20 +199,21 @@ export class Inaction {
     }
     if (replaced !== -1) windows.cancel(replaced);
     else if (count >= OPEN_WINDOWS_MAX) return 'refused';
-    windows.open(key, number, { ...window, match, nowMs: timeMs }, kept);
+    const dueAtMs = Math.max(window.dueAtMs, timeMs);
+    windows.open(key, number, { ...window, match, nowMs: dueAtMs, isAhead: true }, kept);
     if (replaced === -1) node.openWindows++;
     return replaced === -1 ? 'opened' : 'restarted';
   }
 
   #repeat(slot: number, rule: InactionRule, event: EventAtHand, kept: KeptBytes): Opening {
-    const { windows, timeMs } = this.#state;
+    const { windows, nowMs, isAhead } = this.#state;
     // The window runs from the newest: one that comes late and is older changes nothing.
     if (rule.onRepeat === 'keepFirst' || event.eventAtMs < windows.anchorAtMs(slot)) return 'kept';
     if (windows.restartsOf(slot) >= RESTARTS_MAX) {
       this.restartsCapped++;
       return 'kept';
     }
-    windows.restart(slot, event.key, event.eventAtMs, kept, timeMs);
+    windows.restart(slot, event.key, event.eventAtMs, kept, { nowMs, isAhead });
     return 'restarted';
   }
 

@@ -30,8 +30,8 @@ export const MUTATIONS = [
   {
     name: 'the time of a lane goes back',
     file: 'engine/intake-lane.js',
-    from: 'if (wantedMs > this.lastReceivedAtMs)',
-    to: 'if (wantedMs !== this.lastReceivedAtMs)',
+    from: 'Math.max(this.lastReceivedAtMs, Math.min(receivedAtMs, this.limitMs))',
+    to: 'Math.min(receivedAtMs, this.limitMs)',
   },
   {
     name: 'a tick comes before what was received up to then',
@@ -70,16 +70,34 @@ export const MUTATIONS = [
     to: 'receivedAtMs',
   },
   {
-    name: 'what moves brings the time of where it comes from',
-    file: 'operators/campaign-pipeline.js',
-    from: 'leave.arrivesAtMs',
-    to: 'this.#host.state.timeMs',
+    name: 'time goes on with what is ahead of it',
+    file: 'engine/partition/partition.js',
+    from: 'kind !== RecordKind.claim && !isAhead',
+    to: 'kind !== RecordKind.claim',
   },
   {
-    name: 'a retried event does not wait for what is held for where it goes',
-    file: 'engine/intake-holds.js',
-    from: 'if (oldest !== waiter.hold ||',
-    to: 'if (',
+    name: 'what was due of a user does not fire before what is ahead',
+    file: 'operators/campaign-pipeline.js',
+    from: 'if (state.isAhead)',
+    to: 'if (false)',
+  },
+  {
+    name: 'a window that was over when it was opened ahead of time is due at once',
+    file: 'engine/state/window-table.js',
+    from: 'if (isAhead && nowMs > dueAtMs)',
+    to: 'if (false)',
+  },
+  {
+    name: 'a window that was over loses its time when it moves',
+    file: 'operators/rules/inaction.js',
+    from: 'Math.max(window.dueAtMs, timeMs)',
+    to: 'timeMs',
+  },
+  {
+    name: 'a retried event brings the time of its old partition along',
+    file: 'operators/campaign-pipeline.js',
+    from: 'const atMs = envelope.receivedAtMs(i);',
+    to: 'const atMs = state.timeMs;',
   },
   {
     name: 'what waits for a join stays there when it has arrived',
@@ -90,7 +108,7 @@ export const MUTATIONS = [
   {
     name: 'a leave is not said again after a failed append',
     file: 'engine/intake.js',
-    from: 'lane.leaveAgain(leaves);',
+    from: 'this.#addLeave(lane, leave, receivedAtMs, undefined);',
     to: '',
   },
   {

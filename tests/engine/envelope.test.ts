@@ -226,7 +226,7 @@ describe('envelope: what its checksum does not tell', () => {
   test('a leave and a claim that say nothing are refused', () => {
     const isCorrupt = expect.objectContaining({ code: 'ERR_ENVELOPE_CORRUPT' }) as Error;
     const user = { id: 'u', isAnonymous: false };
-    const leave = { token: 't', from: user, to: user, joinedAtMs: START_MS, arrivesAtMs: START_MS };
+    const leave = { token: 't', from: user, to: user, joinedAtMs: START_MS };
     expect(leaveFrom(leave)).toEqual(leave);
     expect(epochFrom({ epoch: 3 })).toBe(3);
     const lacking = Object.keys(leave).map((key) => ({ ...leave, [key]: undefined }));

@@ -17,18 +17,4 @@ describe('holds of a lane', () => {
       expect(holds.limitMs).toBe(Math.min(...held.map((one) => one.atMs)));
     }
   });
-
-  test('the oldest is the one that was made first, whatever its time', () => {
-    const holds = new IntakeHolds();
-    const told: string[] = [];
-    const [first, second, third] = [holds.add(5), holds.add(1), holds.add(9)];
-    holds.whenOldest(third, () => told.push('third'));
-    holds.whenOldest(second, () => told.push('second'));
-    holds.whenOldest(first, () => told.push('first'));
-    expect(told).toEqual(['first']);
-    holds.release(first);
-    expect(told).toEqual(['first', 'second']);
-    holds.release(second);
-    expect(told).toEqual(['first', 'second', 'third']);
-  });
 });

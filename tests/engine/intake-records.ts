@@ -1,6 +1,6 @@
 import { EnvelopeReader } from '../../engine/envelope-reader.ts';
 import type { Log } from '../../engine/log.ts';
-import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
+import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/records.ts';
 
 export interface StoredRecord {
   readonly kind: number;
@@ -9,6 +9,7 @@ export interface StoredRecord {
   /** Both halves of the message id's hash. */
   readonly eventId: string;
   readonly receivedAtMs: number;
+  readonly isAhead: boolean;
   readonly eventAtMs: number;
   readonly properties: Readonly<Record<string, unknown>>;
 }
@@ -29,6 +30,7 @@ export function recordsOf(log: Log, partition: number): StoredRecord[][] {
         name: isEvent ? envelope.names[envelope.name[i]!]! : '',
         eventId: `${envelope.eventIdHi[i]}:${envelope.eventIdLo[i]}`,
         receivedAtMs: envelope.receivedAtMs(i),
+        isAhead: (envelope.flags[i]! & RecordFlag.ahead) !== 0,
         eventAtMs: envelope.eventAt[i]!,
         properties: isEvent ? envelope.propertiesOf(i) : {},
       });

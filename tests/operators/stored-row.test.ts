@@ -102,7 +102,7 @@ describe('stored rows: a field of another kind is refused, whatever the checksum
       { kind: 'profile', to, names: ['a'], values: [1], saidAtMs: [5] },
       {
         kind: 'window',
-        ...{ to, rule: identity, anchorAtMs: 5, extendedMs: 0, restarts: 0 },
+        ...{ to, rule: identity, anchorAtMs: 5, extendedMs: 0, restarts: 0, dueAtMs: 6 },
         ...{ eventIdLo: 1, eventIdHi: 2, properties: { a: 1 } },
       },
     ];

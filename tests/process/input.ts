@@ -14,7 +14,7 @@ export interface InputEvent {
   readonly isAnonymous: boolean;
   readonly name: string;
   readonly eventAtMs: number;
-  /** Partition time at the record, Unix ms. */
+  /** Partition time at the record, or its user's where that is ahead. Unix ms. */
   readonly receivedAtMs: number;
   /** Of the feeds, which put their message id into the properties. */
   readonly properties: Readonly<Record<string, unknown>>;
@@ -79,13 +79,15 @@ function laneOf(envelopes: readonly Uint8Array[]): {
     envelope.load(bytes);
     for (let i = 0; i < envelope.count; i++) {
       const kind = envelope.kind[i]!;
-      // A claim carries no time.
-      if (kind !== RecordKind.claim) timeMs = Math.max(timeMs, envelope.receivedAtMs(i));
+      const receivedAtMs = envelope.receivedAtMs(i);
+      // A claim carries no time, and what is ahead its user's alone.
+      const isAhead = (envelope.flags[i]! & RecordFlag.ahead) !== 0;
+      if (kind !== RecordKind.claim && !isAhead) timeMs = Math.max(timeMs, receivedAtMs);
       if (kind === RecordKind.control) {
         const control = envelope.jsonOf(i) as PublishControl;
         publishedAtMs = Math.min(publishedAtMs, Math.max(timeMs, control.publishedAtMs ?? 0));
       }
-      const record = recordAt(envelope, i, timeMs);
+      const record = recordAt(envelope, i, isAhead ? Math.max(timeMs, receivedAtMs) : timeMs);
       if (record === undefined) continue;
       // By an id that has left before: it stands again where it was sent on to, unless it was known.
       if ('user' in record && !hasMoved(envelope, i)) {
@@ -145,7 +147,7 @@ function concerns(record: LaneRecord, user: UserId): boolean {
 }
 
 /**
- * All records by time. Partitions' times differ by what waits for users on their way, so each
+ * All records by time. Partitions come at different times, so each
  * person's records are put in order for themselves, whatever partitions they stand in: what is
  * decided of one depends on no other.
  */
@@ -192,26 +194,9 @@ function personsIn(lanes: readonly (readonly LaneRecord[])[]): (record: LaneReco
   };
 }
 
-/** Until they join, each id has a time of its own: that of its partition, as it stands there. */
-function timeAt(record: InputEvent | InputLeave, times: Map<string, number>): number {
-  const isLeave = 'leave' in record;
-  const ids = isLeave ? [record.leave.from, record.leave.to] : [idOf(record)];
-  const names = ids.map(({ id, isAnonymous }) => nameOf({ user: id, isAnonymous }));
-  const joinedAtMs = isLeave ? record.leave.joinedAtMs : 0;
-  const known = names.map((name) => times.get(name) ?? 0);
-  const timeMs = Math.max(record.receivedAtMs, joinedAtMs, ...known);
-  for (const name of names) times.set(name, timeMs);
-  return timeMs;
-}
-
-function idOf({ user, isAnonymous }: InputEvent): UserId {
-  return { id: user, isAnonymous };
-}
-
-/** @throws Error when something has arrived that has not left */
 function inOrderOfOne(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | InputLeave)[] {
-  const times = new Map<string, number>();
   const records: (InputEvent | InputLeave)[] = [];
+  const joined = new Set<string>();
   const next = lanes.map(() => 0);
   const left = new Set<string>();
   // Who leaves goes behind all that had come to the partition where it arrives.
@@ -233,11 +218,11 @@ function inOrderOfOne(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | 
     if (!isForUser) return from < arrival.at;
     return lanes[arrival.lane]!.slice(from, arrival.at).some((other) => concerns(other, to));
   };
-  const earliest = (isForUser: boolean): number => {
+  const earliest = (mayGo: (record: LaneRecord, lane: number) => boolean): number => {
     let first = -1;
     lanes.forEach((lane, at) => {
       const head = lane[next[at]!];
-      if (head === undefined || waits(head, at, isForUser)) return;
+      if (head === undefined || !mayGo(head, at)) return;
       const best = lanes[first]?.[next[first]!];
       if (best === undefined || head.receivedAtMs < best.receivedAtMs) first = at;
     });
@@ -245,13 +230,22 @@ function inOrderOfOne(lanes: readonly (readonly LaneRecord[])[]): (InputEvent | 
   };
   for (;;) {
     if (lanes.every((lane, at) => next[at] === lane.length)) return records;
-    let first = earliest(false);
+    let first = earliest((record, lane) => !waits(record, lane, false));
     // Ids that join in a chain may seem to wait for each other.
-    if (first < 0) first = earliest(true);
-    if (first < 0) throw new Error('what has moved must have left before, it has not');
+    if (first < 0) first = earliest((record, lane) => !waits(record, lane, true));
+    if (first < 0) first = earliest(() => true);
     const record = lanes[first]![next[first]!++]!;
     if ('token' in record) continue;
-    if ('leave' in record) left.add(record.leave.token);
-    records.push({ ...record, receivedAtMs: timeAt(record, times) });
+    if (!('leave' in record)) {
+      records.push(record);
+      continue;
+    }
+    const { from, to, token, joinedAtMs } = record.leave;
+    left.add(token);
+    // Said again, or behind a retried event, it joins nobody.
+    const pair = JSON.stringify([from, to]);
+    if (joined.has(pair)) continue;
+    joined.add(pair);
+    records.push({ ...record, receivedAtMs: Math.max(record.receivedAtMs, joinedAtMs) });
   }
 }

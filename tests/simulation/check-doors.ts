@@ -1,6 +1,6 @@
 import type { OracleEvent } from './oracle-records.ts';
 import type { Try } from './producer.ts';
-import { inputIn } from './stored.ts';
+import { inputOf } from './stored.ts';
 import type { World } from './world.ts';
 
 const MINUTE_MS = 60_000;
@@ -18,10 +18,7 @@ export function checkDoors(world: World): void {
     /** Of this process: what NATS kept for it brings old times. */
     let runMs = 0;
     const known = new Set<string>();
-    const envelopes = archive.of(`in.${partition}`).map((envelope) => {
-      return inputIn(envelope, plans).map((record) => ({ record, storedAtMs: envelope.atMs }));
-    });
-    for (const { record, storedAtMs } of envelopes.flat()) {
+    for (const record of inputOf(archive, partition, plans)) {
       if (record.kind === 'claim') {
         runMs = 0;
         continue;
@@ -30,9 +27,10 @@ export function checkDoors(world: World): void {
       if (record.kind === 'event') {
         stored.add(String(record.facts.id));
         if (record.isMoved) checkMoved(world, record);
-        else checkEvent(world, record, { timeMs, tickMs, storedAtMs, known });
+        else checkEvent(world, record, { timeMs, tickMs, known });
       }
-      if (record.kind === 'tick' || (record.kind === 'event' && !record.isMoved)) {
+      if ('isAhead' in record && record.isAhead) continue;
+      if (record.kind === 'tick' || record.kind === 'event') {
         checkTime(world, partition, record.receivedAtMs, runMs);
         runMs = Math.max(runMs, record.receivedAtMs);
       }
@@ -50,7 +48,7 @@ export function checkDoors(world: World): void {
   }
 }
 
-/** Leaves may be said again, and what moves has the time of where it comes from. */
+/** Leaves may be said again. */
 function checkTime(world: World, partition: number, receivedAtMs: number, beforeMs: number): void {
   const isDisturbed = world.faults.blows.some(({ kind }) => kind === 'zombie' || kind === 'clock');
   // What the NATS door reads again, and all that failed with it, comes by its own times once more.
@@ -63,8 +61,6 @@ interface Before {
   readonly timeMs: number;
   /** Of its ticks. */
   readonly tickMs: number;
-  /** When the log took its envelope. */
-  readonly storedAtMs: number;
   /** Events, with their receipts, that stand there already. */
   readonly known: Set<string>;
 }
@@ -74,40 +70,24 @@ function checkEvent(world: World, record: OracleEvent, before: Before): void {
   checkUser(world, record);
   // Only where there are two processes or two times can a later record be there first.
   const isDisturbed = world.faults.blows.some(({ kind }) => kind === 'zombie' || kind === 'clock');
-  const said = triesOf(world, record, isDisturbed ? Infinity : before.storedAtMs);
-  if (said.length === 0) {
+  const tries = world.producer.tries.get(id) ?? [];
+  const said = tries.findLast(
+    (one) => isOf(record, one) && one.receivedAtMs <= record.receivedAtMs,
+  );
+  if (said === undefined) {
     world.problem(`the input holds ${JSON.stringify(record)}, which nobody sent`);
     return;
   }
   // Read again after a crash it comes late, but not for the first time.
-  const keys = said.map(({ receivedAtMs }) => `${id} ${receivedAtMs}`);
-  const isAgain = keys.some((key) => before.known.has(key));
-  for (const key of keys) before.known.add(key);
+  const { receivedAtMs } = said;
+  const key = `${id} ${receivedAtMs}`;
+  const isAgain = before.known.has(key);
+  before.known.add(key);
   // Two doors have two clocks of receipt; no timer may overtake either, and of no process before.
   const limitMs = world.events === undefined ? before.timeMs : before.tickMs;
-  const isOvertaken = said.every(
-    ({ receivedAtMs }) =>
-      receivedAtMs <= before.tickMs ||
-      (receivedAtMs <= limitMs && receivedAtMs !== record.receivedAtMs),
-  );
-  if (isDisturbed || isAgain || !isOvertaken) return;
+  const isRaised = receivedAtMs < record.receivedAtMs && receivedAtMs <= limitMs;
+  if (isDisturbed || isAgain || !(isRaised || receivedAtMs <= before.tickMs)) return;
   world.problem(`the event ${id} stands behind ${limitMs}, though it was received before`);
-}
-
-/**
- * The tries that the record may be of: the last one that came by its time. Where ids join, also
- * those that came after it and before it was stored: while users are on their way the time of
- * their partitions stands still, and others go on at that time.
- */
-function triesOf(world: World, record: OracleEvent, storedAtMs: number): Try[] {
-  const tries = world.producer.tries.get(String(record.facts.id)) ?? [];
-  const said = tries.filter((one) => isOf(record, one));
-  const last = said.findLast(({ receivedAtMs }) => receivedAtMs <= record.receivedAtMs);
-  const hasJoins = world.workload.requests.some((events) => events.some(({ joins }) => joins));
-  const held = said.filter(
-    ({ receivedAtMs }) => receivedAtMs > record.receivedAtMs && receivedAtMs <= storedAtMs,
-  );
-  return [...(last === undefined ? [] : [last]), ...(hasJoins ? held : [])];
 }
 
 function checkMoved(world: World, record: OracleEvent): void {

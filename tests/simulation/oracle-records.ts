@@ -10,6 +10,8 @@ export interface OracleEvent {
   readonly messageId: string;
   readonly eventAtMs: number;
   readonly receivedAtMs: number;
+  /** Time does not go on with it: its user has the time of its receipt. */
+  readonly isAhead: boolean;
   readonly historyOnly: boolean;
   /** It came to another partition first. */
   readonly isMoved: boolean;
@@ -41,16 +43,17 @@ export type OracleRecord =
   | {
       readonly kind: 'leave';
       readonly receivedAtMs: number;
+      readonly isAhead: boolean;
       readonly from: OracleUser;
       readonly to: OracleUser;
       readonly token: string;
       readonly joinedAtMs: number;
-      readonly arrivesAtMs: number;
     }
   /** A part of a luggage, the last one or not. */
   | {
       readonly kind: 'moved';
       readonly receivedAtMs: number;
+      readonly isAhead: boolean;
       readonly to: OracleUser;
       readonly endOf: string | undefined;
     }
@@ -98,7 +101,7 @@ export interface Window {
   anchorAtMs: number;
   newest: OracleEvent;
   restarts: number;
-  /** When it was opened or restarted, by partition time: it fires not before. */
+  /** When it was opened or restarted: it fires not before. */
   notBeforeMs: number;
   readonly number: number;
 }

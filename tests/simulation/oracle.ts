@@ -30,6 +30,8 @@ const RESTARTS_MAX = 100;
 export class Oracle {
   readonly owed: Owed[] = [];
   timeMs = 0;
+  /** Of the record at hand, whose user's it may be alone. */
+  #nowMs = 0;
   #plan: DefinitionsPlan = { webhooks: [], campaigns: [] };
   #versions: Version[] = [];
   #windows: Window[] = [];
@@ -59,8 +61,12 @@ export class Oracle {
     if (record.kind === 'event' && isAtDeadline) {
       this.#coverage.met('event received at a deadline');
     }
-    this.#passTime(record.kind === 'tick' ? record.receivedAtMs : record.receivedAtMs - 1);
-    this.timeMs = Math.max(this.timeMs, record.receivedAtMs);
+    const isAhead = 'isAhead' in record && record.isAhead;
+    if (!isAhead) {
+      this.#passTime(record.kind === 'tick' ? record.receivedAtMs : record.receivedAtMs - 1);
+      this.timeMs = Math.max(this.timeMs, record.receivedAtMs);
+    }
+    this.#nowMs = Math.max(this.timeMs, isAhead ? record.receivedAtMs : 0);
     if (record.kind === 'event') this.#event(record);
     else if (record.kind === 'leave') this.#leave(record);
     else if (record.kind === 'moved') this.#moved(record.to, record.endOf);
@@ -146,6 +152,10 @@ export class Oracle {
       this.#coverage.met('event sent on to another id');
       return;
     }
+    if (event.isAhead) {
+      this.#coverage.met('event ahead of its partition');
+      this.#fireBefore(event, this.#nowMs);
+    }
     if (event.type === 'identify') {
       this.#identify(event);
       return;
@@ -160,7 +170,7 @@ export class Oracle {
       }
       if (!matches(rule.action, event)) continue;
       this.#coverage.met('action qualified');
-      this.#qualify(version.campaign, event, this.timeMs);
+      this.#qualify(version.campaign, event, this.#nowMs);
     }
   }
 
@@ -207,7 +217,7 @@ export class Oracle {
     if (windows.length > 0) this.#coverage.met('join with open windows');
     if ((this.#profiles.get(key)?.size ?? 0) > 0) this.#coverage.met('join with a profile');
     const cancels = this.#cancels.filter(
-      ({ event, timeMs }) => isMine(event) && timeMs >= this.timeMs - REORDER_MS,
+      ({ event, timeMs }) => isMine(event) && timeMs >= this.#nowMs - REORDER_MS,
     );
     this.#post.send(token, to, {
       windows: windows.map(asItStands),
@@ -268,7 +278,7 @@ export class Oracle {
         other === version &&
         userKey(event) === userKey(window) &&
         (rule.match === undefined || valueText(event.facts, rule.match.without) === matched) &&
-        timeMs >= this.timeMs - REORDER_MS &&
+        timeMs >= this.#nowMs - REORDER_MS &&
         event.eventAtMs > window.anchorAtMs &&
         event.eventAtMs <= endsAtMs,
     );
@@ -288,7 +298,8 @@ export class Oracle {
       if (stays) return;
       this.#windows = this.#windows.filter((other) => other !== tied);
     } else if (mine.length >= WINDOWS_MAX) return;
-    this.#windows.push({ ...window, notBeforeMs: this.timeMs, number: this.#count++ });
+    const notBeforeMs = Math.max(window.notBeforeMs, this.timeMs);
+    this.#windows.push({ ...window, notBeforeMs, number: this.#count++ });
   }
 
   #cancel(version: Version, event: OracleEvent): void {
@@ -303,7 +314,7 @@ export class Oracle {
   }
 
   /** By an event that is known to match. */
-  #cancelBy(version: Version, event: OracleEvent, timeMs = this.timeMs): void {
+  #cancelBy(version: Version, event: OracleEvent, timeMs = this.#nowMs): void {
     const { rule } = version;
     if (!('inaction' in rule)) return;
     const { match } = rule.inaction;
@@ -322,7 +333,7 @@ export class Oracle {
       if (event.eventAtMs === endOf(window)) {
         this.#coverage.met('window cancelled by an event at its very end');
       }
-      if (endOf(window) < this.timeMs) this.#coverage.met('window cancelled within its grace');
+      if (endOf(window) < this.#nowMs) this.#coverage.met('window cancelled within its grace');
     }
     this.#cancels.push({ version, event, timeMs });
   }
@@ -340,7 +351,7 @@ export class Oracle {
         cancel.version === version &&
         userKey(cancel.event) === userKey(event) &&
         (match === undefined || valueText(cancel.event.facts, match.without) === matched) &&
-        cancel.timeMs >= this.timeMs - REORDER_MS &&
+        cancel.timeMs >= this.#nowMs - REORDER_MS &&
         cancel.event.eventAtMs > event.eventAtMs &&
         cancel.event.eventAtMs <= event.eventAtMs + withinMs,
     );
@@ -373,7 +384,7 @@ export class Oracle {
       anchorAtMs: event.eventAtMs,
       newest: event,
       restarts: 0,
-      notBeforeMs: this.timeMs,
+      notBeforeMs: this.#nowMs,
       number: this.#count++,
     });
   }
@@ -393,7 +404,7 @@ export class Oracle {
     window.newest = event;
     window.restarts++;
     this.#coverage.met('window restarted');
-    window.notBeforeMs = this.timeMs;
+    window.notBeforeMs = this.#nowMs;
   }
 
   #qualify(campaignId: string, event: OracleEvent, atMs: number): void {

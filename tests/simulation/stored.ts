@@ -88,6 +88,7 @@ function recordOf(
 ): OracleRecord {
   const kind = reader.kind[i]!;
   const receivedAtMs = reader.receivedAtMs(i);
+  const isAhead = (reader.flags[i]! & RecordFlag.ahead) !== 0;
   if (kind === RecordKind.claim) return { kind: 'claim' };
   if (kind === RecordKind.tick) return { kind: 'tick', receivedAtMs };
   if (kind === RecordKind.control) {
@@ -98,12 +99,12 @@ function recordOf(
   }
   if (kind === RecordKind.leave) {
     const { from, to, ...said } = reader.jsonOf(i) as Leave;
-    return { kind: 'leave', receivedAtMs, from: userOf(from), to: userOf(to), ...said };
+    return { kind: 'leave', receivedAtMs, isAhead, from: userOf(from), to: userOf(to), ...said };
   }
   if (kind === RecordKind.moved) {
     const part = decodePart(reader.plainBodyOf(i));
     const endOf = part.kind === 'end' ? part.token : undefined;
-    return { kind: 'moved', receivedAtMs, to: userOf(part.to), endOf };
+    return { kind: 'moved', receivedAtMs, isAhead, to: userOf(part.to), endOf };
   }
   const facts = reader.propertiesOf(i);
   const flags = reader.flags[i]!;
@@ -117,6 +118,7 @@ function recordOf(
     messageId: String(facts.id),
     eventAtMs: reader.eventAt[i]!,
     receivedAtMs,
+    isAhead,
     isMoved: (flags & RecordFlag.moved) !== 0,
     historyOnly: (flags & RecordFlag.historyOnly) !== 0,
     facts,

@@ -21,9 +21,10 @@ describe('recent cancels', () => {
         const key = `${lo} ${hi} ${rule} ${match}`;
         const atMs = nowMs - prng.below(4_000);
         if (prng.chance(0.6)) {
-          // One that came from another partition is remembered since it was received there.
-          const receivedAtMs = prng.chance(0.1) ? nowMs - prng.below(6_000) : nowMs;
-          cancels.add(lo, hi, rule, match, atMs, receivedAtMs);
+          // One that came from another partition is remembered since it was received there, one that
+          // is ahead of this partition's time from then on.
+          const receivedAtMs = prng.chance(0.1) ? nowMs + prng.below(8_000) - 6_000 : nowMs;
+          cancels.add(lo, hi, rule, match, atMs, receivedAtMs, nowMs);
           model.push({ key, eventAtMs: atMs, receivedAtMs });
         } else {
           const untilMs = atMs + prng.below(4_000);
@@ -49,7 +50,7 @@ describe('recent cancels', () => {
   test('keeps an entry for exactly its window', () => {
     const has = (afterMs: number) => {
       const cancels = new RecentCancels(WINDOW_MS);
-      cancels.add(1, 2, 3, 0, START_MS, START_MS);
+      cancels.add(1, 2, 3, 0, START_MS, START_MS, START_MS);
       return cancels.has(1, 2, 3, 0, START_MS - 1, START_MS, START_MS + afterMs);
     };
     expect(has(WINDOW_MS)).toBe(true);
@@ -58,7 +59,7 @@ describe('recent cancels', () => {
 
   test('keeps nothing when its window is 0', () => {
     const cancels = new RecentCancels(0);
-    cancels.add(1, 2, 3, 0, START_MS, START_MS);
+    cancels.add(1, 2, 3, 0, START_MS, START_MS, START_MS);
     expect(cancels.count).toBe(0);
     expect(cancels.has(1, 2, 3, 0, 0, START_MS, START_MS)).toBe(false);
   });
@@ -66,7 +67,7 @@ describe('recent cancels', () => {
   test('forgets the oldest before its time and counts it, beyond 262,144 within the window', () => {
     const entriesMax = 262_144;
     const cancels = new RecentCancels(WINDOW_MS);
-    for (let i = 0; i <= entriesMax; i++) cancels.add(i, 0, 0, 0, START_MS, START_MS);
+    for (let i = 0; i <= entriesMax; i++) cancels.add(i, 0, 0, 0, START_MS, START_MS, START_MS);
     expect(cancels.count).toBe(entriesMax);
     expect(cancels.evictedEarly).toBe(1);
     const has = (lo: number) => cancels.has(lo, 0, 0, 0, START_MS - 1, START_MS, START_MS);
@@ -76,8 +77,8 @@ describe('recent cancels', () => {
   test('names the rules that it holds something for, until that is forgotten', () => {
     const cancels = new RecentCancels(WINDOW_MS);
     const laterMs = START_MS + WINDOW_MS;
-    cancels.add(1, 2, 3, 0, START_MS, START_MS);
-    cancels.add(1, 2, 4, 0, START_MS, laterMs);
+    cancels.add(1, 2, 3, 0, START_MS, START_MS, START_MS);
+    cancels.add(1, 2, 4, 0, START_MS, laterMs, laterMs);
     expect(cancels.rulesAt(laterMs)).toEqual(new Set([3, 4]));
     expect(cancels.rulesAt(laterMs + 1)).toEqual(new Set([4]));
   });

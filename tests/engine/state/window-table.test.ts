@@ -77,7 +77,7 @@ describe('window table', () => {
           const window = model.get(slot)!;
           window.anchorAtMs += prng.below(1_000);
           window.kept = kept;
-          windows.restart(slot, USERS[user]!, window.anchorAtMs, keptOf(kept), nowMs);
+          windows.restart(slot, USERS[user]!, window.anchorAtMs, keptOf(kept), { nowMs });
         } else {
           const slot = windows.open(USERS[user]!, rule, opened(nowMs), keptOf(kept));
           model.set(slot, { user, rule, anchorAtMs: nowMs, firstAtMs: nowMs, kept });
@@ -129,7 +129,7 @@ describe('window table', () => {
     const frozen = [arena.freeze(), windows.freeze()] as const;
     slots.forEach((slot, i) => {
       if (i % 3 === 0) windows.cancel(slot);
-      else windows.restart(slot, keys[i]!, START_MS + 500, keptOf('after'), START_MS);
+      else windows.restart(slot, keys[i]!, START_MS + 500, keptOf('after'), { nowMs: START_MS });
     });
     for (const key of keys) windows.open(key, 1, opened(START_MS), keptOf('new'));
     const restored = aTable();
@@ -157,7 +157,7 @@ describe('window table', () => {
     const { windows } = aTable();
     const slot = windows.open(keyOf('u1'), 0, opened(START_MS), keptOf(''));
     const extendedMs = 2 ** 32 + 12_345;
-    windows.restart(slot, keyOf('u1'), START_MS + extendedMs, keptOf(''), START_MS);
+    windows.restart(slot, keyOf('u1'), START_MS + extendedMs, keptOf(''), { nowMs: START_MS });
     expect(windows.extendedMs(slot)).toBe(extendedMs);
   });
 
@@ -167,6 +167,29 @@ describe('window table', () => {
     expect(windows.wheel.take(START_MS - 1)).toBe(0);
     expect(windows.wheel.take(START_MS)).toBe(1);
     expect(windows.wheel.nowMs).toBe(START_MS);
+  });
+
+  test('one that has passed ahead of partition time is due then, over a restart too', () => {
+    const { arena, windows } = aTable();
+    const aheadMs = START_MS + 70_000;
+    const passed = { ...opened(START_MS - 10 * WITHIN_MS, aheadMs), isAhead: true };
+    const key = keyOf('u1');
+    const slot = windows.open(key, 0, passed, keptOf('kept'));
+    expect(windows.dueAtMs(slot)).toBe(aheadMs);
+    const restored = aTable();
+    restored.arena.restore(arena.freeze());
+    restored.windows.restore(windows.freeze(), START_MS);
+    // Beyond the first levels of the wheel: it asks again on the way.
+    for (const { wheel } of [windows, restored.windows]) {
+      expect(wheel.take(aheadMs - 1)).toBe(0);
+      expect([wheel.take(aheadMs), wheel.nowMs]).toEqual([1, aheadMs]);
+    }
+    // Its slot is used again, by one that is in time.
+    windows.release(slot);
+    const next = windows.open(key, 0, opened(aheadMs - WITHIN_MS, aheadMs), keptOf(''));
+    expect(next).toBe(slot);
+    expect(windows.dueAtMs(next)).toBeLessThanOrEqual(aheadMs);
+    expect(windows.freeze().late).toEqual([]);
   });
 
   test('work grows with the windows, not faster: probes and links counted from 1,000 to 100,000', () => {

@@ -23,6 +23,7 @@ const PARTS: readonly MovedPart[] = [
     anchorAtMs: AT_MS,
     extendedMs: 5,
     restarts: 1,
+    dueAtMs: AT_MS + 600_000,
     eventIdLo: 7,
     eventIdHi: 2 ** 32 - 1,
     properties: { cart: 'c1', n: 49.9, deep: { a: [1, null] } },

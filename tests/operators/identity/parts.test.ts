@@ -35,7 +35,12 @@ const part = fc.oneof(
     })
     .map(({ to, rule, words, timeMs, pairs }) => ({
       ...{ kind: 'window', to, rule, anchorAtMs: timeMs, extendedMs: 5, restarts: 2 },
-      ...{ eventIdLo: words[0], eventIdHi: words[1], properties: Object.fromEntries(pairs) },
+      ...{
+        dueAtMs: timeMs + 10,
+        eventIdLo: words[0],
+        eventIdHi: words[1],
+        properties: Object.fromEntries(pairs),
+      },
     })),
   fc
     .record({ to, timeMs, pairs: fc.array(fc.tuple(name, value)) })

@@ -14,8 +14,8 @@ const TIMES = process.env.LAPSE_FAULTS_TIMES;
 const RESULTS = process.env.LAPSE_FAULTS_RESULTS;
 
 /**
- * In full size: then ids join. Behind an outage the times of partitions with joins differ by
- * seconds (decision 0005), and what is owed is known for the order of the log only.
+ * In full size: then ids join. Where appends fail a join may overtake what is read again (decision
+ * 0005), which `simulate` knows nothing of.
  */
 export const isFull = TIMES !== undefined || KILLS !== undefined;
 
