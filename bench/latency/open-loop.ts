@@ -14,6 +14,8 @@ export interface Sent {
   readonly refused: number;
   /** Worst lateness of this process itself, ms: it counts against the latency too. */
   readonly lateMsMax: number;
+  /** Worst time from an event's instant to the answer that says it is durable, ms. */
+  readonly answeredMsMax: number;
 }
 
 /** Events that are due together travel together, as from an app's own servers. */
@@ -22,10 +24,11 @@ export async function sendEvents(url: string, schedule: Schedule): Promise<Sent>
   const { atMs, names, users } = schedule;
   const progress = startProgress('open loop', atMs.length);
   const startMs = Date.now() + 100;
-  let [next, requests, refused, lateMsMax] = [0, 0, 0, 0];
+  let [next, requests, refused, lateMsMax, answeredMsMax] = [0, 0, 0, 0, 0];
   const answers: Promise<void>[] = [];
   while (next < atMs.length) {
     const dueMs = Date.now() - startMs;
+    const firstMs = atMs[next]!;
     const events: string[] = [];
     if (atMs[next]! <= dueMs) lateMsMax = Math.max(lateMsMax, dueMs - atMs[next]!);
     for (; next < atMs.length && atMs[next]! <= dueMs; next++) {
@@ -40,6 +43,7 @@ export async function sendEvents(url: string, schedule: Schedule): Promise<Sent>
           async (answer) => {
             await answer.body.dump();
             if (answer.statusCode !== 200) refused++;
+            answeredMsMax = Math.max(answeredMsMax, Date.now() - startMs - firstMs);
           },
           () => {
             refused++;
@@ -53,7 +57,7 @@ export async function sendEvents(url: string, schedule: Schedule): Promise<Sent>
   progress.end();
   await Promise.all(answers);
   await pool.close();
-  return { startMs, requests, refused, lateMsMax };
+  return { startMs, requests, refused, lateMsMax, answeredMsMax };
 }
 
 function bodyOf(number: number, event: string, userId: string, atMs: number): string {
