@@ -90,7 +90,7 @@ export const FEATURES = {
     'moved window cancelled on arrival': 30,
     'moved window tied with another': 30,
     'event sent on to another id': 200,
-    'event ahead of its partition': 100,
+    'event ahead of its partition': 200,
     'campaign: rule changed': 100,
     'campaign: removed': 50,
     'campaign: added': 70,
