@@ -97,7 +97,7 @@ export const MUTATIONS = [
     name: 'a retried event brings the time of its old partition along',
     file: 'operators/campaign-pipeline.js',
     from: 'const atMs = envelope.receivedAtMs(i);',
-    to: 'const atMs = state.timeMs;',
+    to: 'const atMs = this.#host.state.timeMs;',
   },
   {
     name: 'what waits for a join stays there when it has arrived',
