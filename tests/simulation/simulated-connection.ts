@@ -55,44 +55,65 @@ export class SimulatedConnection {
     payload: Uint8Array | string = NOTHING,
     { timeout, headers }: { timeout?: number; headers?: MsgHdrs } = {},
   ): Promise<Delivered> {
-    const { scheduler, faults, server } = this.#home;
-    const { prng, coverage } = scheduler;
-    const data = typeof payload === 'string' ? encoder.encode(payload) : new Uint8Array(payload);
+    const data = bytesOf(payload);
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new Error('the connection is closed'));
-      scheduler.after(timeout ?? 5_000, this.#life, () => reject(new Error('timeout')));
-      const isLost = prng.chance(faults.lostRequests);
-      const isAnswerLost = prng.chance(faults.lostAnswers);
-      this.#send(() => {
-        if (isLost || this.#home.isAway) {
-          coverage.met('request to the log lost');
-          return;
-        }
-        const answer = server.request(subject, data, headers);
-        const isPublish = !subject.startsWith('$JS.');
-        if (isPublish && faults.lostAnswers > 0 && prng.chance(DOUBLED)) {
-          coverage.met('JetStream: publish doubled');
-          server.request(subject, data, headers);
-        }
-        if (isAnswerLost) {
-          coverage.met('answer of the log lost');
-          return;
-        }
-        scheduler.after(scheduler.delayMs(0.02, faults.slowMs), this.#life, () => {
-          if (!this.#isConnected || this.#isClosed) return;
-          resolve({ subject: '', reply: '', data: answer, headers: undefined });
-        });
-      });
+      this.#home.scheduler.after(timeout ?? 5_000, this.#life, () => reject(new Error('timeout')));
+      this.#ask(subject, data, headers, (answer) =>
+        resolve({ subject: '', reply: '', data: answer, headers: undefined }),
+      );
     });
   }
 
-  publish(subject: string, payload: string, { reply = '' }: { reply?: string } = {}): void {
-    const data = encoder.encode(payload);
+  publish(
+    subject: string,
+    payload: Uint8Array | string,
+    { reply = '', headers }: { reply?: string; headers?: MsgHdrs } = {},
+  ): void {
+    const data = bytesOf(payload);
+    if (!subject.startsWith('$JS.')) {
+      this.#ask(subject, data, headers, (answer) =>
+        this.#hand(reply, { subject: reply, reply: '', data: answer, headers: undefined }),
+      );
+      return;
+    }
     const { prng } = this.#home.scheduler;
     const isLost = prng.chance(this.#home.faults.lostRequests);
     this.#send(() => {
       if (isLost || this.#home.isAway) return;
       this.#home.server.pull(subject, data, reply, this.#deliver);
+    });
+  }
+
+  /** Asks the server; either way may be lost, and a message may come twice. */
+  #ask(
+    subject: string,
+    data: Uint8Array,
+    headers: MsgHdrs | undefined,
+    answered: (answer: Uint8Array) => void,
+  ): void {
+    const { scheduler, faults, server } = this.#home;
+    const { prng, coverage } = scheduler;
+    const isLost = prng.chance(faults.lostRequests);
+    const isAnswerLost = prng.chance(faults.lostAnswers);
+    this.#send(() => {
+      if (isLost || this.#home.isAway) {
+        coverage.met('request to the log lost');
+        return;
+      }
+      const answer = server.request(subject, data, headers);
+      const isPublish = !subject.startsWith('$JS.');
+      if (isPublish && faults.lostAnswers > 0 && prng.chance(DOUBLED)) {
+        coverage.met('JetStream: publish doubled');
+        server.request(subject, data, headers);
+      }
+      if (isAnswerLost) {
+        coverage.met('answer of the log lost');
+        return;
+      }
+      scheduler.after(scheduler.delayMs(0.02, faults.slowMs), this.#life, () => {
+        if (this.#isConnected && !this.#isClosed) answered(answer);
+      });
     });
   }
 
@@ -146,6 +167,12 @@ export class SimulatedConnection {
     this.#home.server.forget(this.#deliver);
   }
 
+  #hand(inbox: string, message: Delivered): void {
+    for (const { pattern, callback } of [...this.#subscriptions]) {
+      if (inbox.startsWith(pattern.slice(0, -1))) callback(null, message);
+    }
+  }
+
   #tell(status: Status): void {
     const take = this.#onStatus;
     this.#onStatus = undefined;
@@ -183,13 +210,14 @@ export class SimulatedConnection {
     if (isDoubled) scheduler.coverage.met('JetStream: delivery doubled');
     // JetStream's messages keep their subject and come to the inbox of their pull.
     const arrive = () => {
-      if (!this.#isConnected || this.#isClosed) return;
-      for (const { pattern, callback } of [...this.#subscriptions]) {
-        if (inbox.startsWith(pattern.slice(0, -1))) callback(null, message);
-      }
+      if (this.#isConnected && !this.#isClosed) this.#hand(inbox, message);
     };
     for (let times = isDoubled ? 2 : 1; times > 0; times--) {
       scheduler.at(this.#deliveryMs, this.#life, arrive);
     }
   };
+}
+
+function bytesOf(payload: Uint8Array | string): Uint8Array {
+  return typeof payload === 'string' ? encoder.encode(payload) : new Uint8Array(payload);
 }

@@ -3,14 +3,14 @@
  * appends that have to be repeated keep their order, and only so is a fence safe (a zombie's second
  * append in flight could match what the new owner's first one left).
  */
-import type { JetStreamClient, JetStreamManager, StoredMsg } from '@nats-io/jetstream';
-import { headers, nuid } from '@nats-io/transport-node';
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import { nuid } from '@nats-io/transport-node';
 import { externalError, LapseError, userError } from '../../../engine/errors.ts';
 import { epochTakenError, fencedError, judgeFence, movedError } from '../../../engine/fence.ts';
 import type { Fence, Offset, WriterPosition } from '../../../engine/log.ts';
+import type { Publication } from '../../nats/stream-publisher.ts';
 import { ApiErrorCode, apiErrorCodeOf } from './api-errors.ts';
 import { FENCE_HEADER, positionFrom, positionText } from './fence-header.ts';
-import { ATTEMPT_TIMEOUT_MS } from './retry.ts';
 import { placeOf, type TopicPlace } from './subjects.ts';
 
 /** Bytes of appends that may wait here; more are refused. */
@@ -18,6 +18,7 @@ const QUEUE_BYTES_MAX = 64 * 2 ** 20;
 /** Headers and protocol around an envelope. */
 const MESSAGE_OVERHEAD_BYTES = 1024;
 const MESSAGE_ID_HEADER = 'Nats-Msg-Id';
+const EXPECTED_HEADER = 'Nats-Expected-Last-Subject-Sequence';
 /** Each turn lost means that somebody else wrote; more than a few and something is wrong. */
 const CONTEST_TURNS_MAX = 20;
 
@@ -29,7 +30,7 @@ export interface LastWritten {
 }
 
 export interface AppenderOptions {
-  readonly client: JetStreamClient;
+  readonly publisher: { publish(publication: Publication): Promise<Offset> };
   readonly manager: JetStreamManager;
   readonly prefix: string;
   readonly payloadBytesMax: number;
@@ -46,6 +47,9 @@ export class JetStreamAppender {
   /** What we know of subjects that we write with compare-and-set. */
   readonly #last = new Map<string, LastWritten>();
   #queuedBytes = 0;
+  /** Ids of messages are this and a count. */
+  readonly #idPrefix = nuid.next();
+  #idCount = 0;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -138,13 +142,16 @@ export class JetStreamAppender {
     return stored;
   }
 
-  async #publishPlain(topic: string, place: TopicPlace, bytes: Uint8Array): Promise<Offset> {
-    const msgID = nuid.next();
-    const { client, retried } = this.#options;
-    const acknowledged = await retried(`append to '${topic}'`, () =>
-      client.publish(place.plain, bytes, { msgID, timeout: ATTEMPT_TIMEOUT_MS }),
+  #publishPlain(topic: string, place: TopicPlace, bytes: Uint8Array): Promise<Offset> {
+    const { publisher, retried } = this.#options;
+    const headers = { [MESSAGE_ID_HEADER]: this.#newMessageId() };
+    return retried(`append to '${topic}'`, () =>
+      publisher.publish({ subject: place.plain, bytes, headers }),
     );
-    return acknowledged.seq;
+  }
+
+  #newMessageId(): string {
+    return `${this.#idPrefix}.${++this.#idCount}`;
   }
 
   /** Stores when nobody else has written since we looked; otherwise looks again and judges. */
@@ -158,25 +165,20 @@ export class JetStreamAppender {
     readonly judge: (last: WriterPosition | undefined) => boolean;
   }): Promise<Offset | undefined> {
     const { what, place, subject, bytes, position, judge } = append;
-    const { client, retried } = this.#options;
-    const messageId = nuid.next();
+    const { publisher, retried } = this.#options;
+    const messageId = this.#newMessageId();
     let last = this.#last.get(subject) ?? (await this.lastOn(place.stream, subject));
     for (let turn = 0; turn < CONTEST_TURNS_MAX; turn++) {
       if (!judge(last?.position)) return undefined;
-      const expected = last?.sequence ?? 0;
-      const stamp = headers();
-      stamp.set(FENCE_HEADER, positionText(position));
+      const headers = {
+        [MESSAGE_ID_HEADER]: messageId,
+        [FENCE_HEADER]: positionText(position),
+        [EXPECTED_HEADER]: String(last?.sequence ?? 0),
+      };
       try {
-        const { seq } = await retried(what, () =>
-          client.publish(subject, bytes, {
-            msgID: messageId,
-            timeout: ATTEMPT_TIMEOUT_MS,
-            headers: stamp,
-            expect: { lastSubjectSequence: expected },
-          }),
-        );
-        this.#last.set(subject, { sequence: seq, position, messageId });
-        return seq;
+        const sequence = await retried(what, () => publisher.publish({ subject, bytes, headers }));
+        this.#last.set(subject, { sequence, position, messageId });
+        return sequence;
       } catch (error) {
         this.#last.delete(subject);
         if (!isContested(error)) throw error;

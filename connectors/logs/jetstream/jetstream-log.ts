@@ -19,6 +19,7 @@ import {
 } from '../../../engine/log.ts';
 import { connectNats, type NatsOptions } from '../../nats/connection.ts';
 import { probeConnection } from '../../nats/probe.ts';
+import { StreamPublisher } from '../../nats/stream-publisher.ts';
 import { JetStreamAppender } from './jetstream-appender.ts';
 import { JetStreamReader } from './jetstream-reader.ts';
 import { ATTEMPT_TIMEOUT_MS, withRetries } from './retry.ts';
@@ -98,6 +99,7 @@ interface Parts {
 class JetStreamLog implements Log {
   readonly partitionCount: number;
   readonly #parts: Parts;
+  readonly #publisher: StreamPublisher;
   readonly #appender: JetStreamAppender;
   readonly #readers = new Set<JetStreamReader>();
   readonly #ensured = new Map<string, Promise<void>>();
@@ -107,13 +109,14 @@ class JetStreamLog implements Log {
   constructor(parts: Parts) {
     this.partitionCount = parts.partitionCount;
     this.#parts = parts;
-    const { client, manager, payloadBytesMax } = parts;
+    const { connection, manager, clock, payloadBytesMax } = parts;
     const { prefix } = parts.streams;
     const ensure = (kind: string) => this.#ensure(kind);
     const retried = <Result>(what: string, request: () => Promise<Result>) =>
       this.#retried(what, request);
+    this.#publisher = new StreamPublisher({ connection, clock, timeoutMs: ATTEMPT_TIMEOUT_MS });
     this.#appender = new JetStreamAppender({
-      client,
+      publisher: this.#publisher,
       manager,
       prefix,
       payloadBytesMax,
@@ -209,6 +212,7 @@ class JetStreamLog implements Log {
     await this.#appender.idle();
     this.#isClosed = true;
     for (const reader of this.#readers) reader.close();
+    this.#publisher.close();
     await this.#parts.connection.close();
   }
 
@@ -259,6 +263,7 @@ class JetStreamLog implements Log {
 
   async #watchConnection(): Promise<void> {
     for await (const status of this.#parts.connection.status()) {
+      if (status.type === 'error') this.#publisher.onError(status.error);
       if (status.type === 'disconnect') this.#isConnected = false;
       if (status.type !== 'reconnect') continue;
       this.#isConnected = true;
