@@ -70,7 +70,8 @@ export interface Log {
 
   /**
    * Appends one envelope; resolves with its offset once it is durable. The bytes are copied
-   * before the call returns. Appends of one caller to one topic are stored in call order.
+   * before the call returns. Appends of one caller to one topic are stored in call order: those
+   * without a fence among themselves, and those with one for each writer.
    *
    * With a fence: an append at or below the writer's stored position is a replay: it stores
    * nothing and resolves with `undefined`. One of a lower epoch than the stored one is refused.

@@ -1,7 +1,8 @@
 /**
- * The writing half of a JetStream log. One append of a topic is under way at a time: only so do
+ * The writing half of a JetStream log. One append of a subject is under way at a time: only so do
  * appends that have to be repeated keep their order, and only so is a fence safe (a zombie's second
- * append in flight could match what the new owner's first one left).
+ * append in flight could match what the new owner's first one left). Writers with fences of a topic
+ * have subjects of their own and do not wait for one another: a lane is written by 64 partitions.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { nuid } from '@nats-io/transport-node';
@@ -42,7 +43,7 @@ export interface AppenderOptions {
 
 export class JetStreamAppender {
   readonly #options: AppenderOptions;
-  /** The last append of each topic that has not settled. */
+  /** The last append that has not settled, of each topic and of each of its writers with fences. */
   readonly #chains = new Map<string, Promise<unknown>>();
   /** What we know of subjects that we write with compare-and-set. */
   readonly #last = new Map<string, LastWritten>();
@@ -56,7 +57,8 @@ export class JetStreamAppender {
   }
 
   append(topic: string, bytes: Uint8Array, fence?: Fence): Promise<Offset | undefined> {
-    return this.#enqueue(topic, bytes, (place, copy) => {
+    const chain = fence === undefined ? topic : `${topic} ${fence.writer}`;
+    return this.#enqueue(chain, topic, bytes, (place, copy) => {
       if (fence === undefined) return this.#publishPlain(topic, place, copy);
       return this.#contest({
         what: `append to '${topic}'`,
@@ -75,7 +77,8 @@ export class JetStreamAppender {
   }
 
   claim(partition: number, epoch: number, bytes: Uint8Array): Promise<Offset> {
-    const claimed = this.#enqueue(`in.${partition}`, bytes, (place, copy) =>
+    const topic = `in.${partition}`;
+    const claimed = this.#enqueue(topic, topic, bytes, (place, copy) =>
       this.#contest({
         what: `claim partition ${partition}`,
         place,
@@ -107,7 +110,9 @@ export class JetStreamAppender {
     await Promise.all(this.#chains.values());
   }
 
+  /** @param chain appends of the same one follow upon one another */
   #enqueue(
+    chain: string,
     topic: string,
     bytes: Uint8Array,
     store: (place: TopicPlace, copy: Uint8Array) => Promise<Offset | undefined>,
@@ -126,7 +131,7 @@ export class JetStreamAppender {
     }
     const copy = new Uint8Array(bytes);
     this.#queuedBytes += copy.length;
-    const before = this.#chains.get(topic) ?? Promise.resolve();
+    const before = this.#chains.get(chain) ?? Promise.resolve();
     const stored = before.then(async () => {
       const place = placeOf(prefix, topic);
       await ensure(place.kind);
@@ -136,9 +141,9 @@ export class JetStreamAppender {
       .catch(() => undefined)
       .then(() => {
         this.#queuedBytes -= copy.length;
-        if (this.#chains.get(topic) === settled) this.#chains.delete(topic);
+        if (this.#chains.get(chain) === settled) this.#chains.delete(chain);
       });
-    this.#chains.set(topic, settled);
+    this.#chains.set(chain, settled);
     return stored;
   }
 

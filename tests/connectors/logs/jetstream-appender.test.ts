@@ -36,6 +36,25 @@ function startAppender(retried: AppenderOptions['retried'] = (_what, request) =>
 /** What follows from promises that are settled has happened within it. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
+test('writers of a topic do not wait for one another, each has one append under way', async () => {
+  const { appender, sent, texts } = startAppender();
+  const write = (writer: number, offset: number) =>
+    appender.append('out.crm', bytesOf(`${writer}:${offset}`), { writer, position: at(1, offset) });
+  const all = [write(1, 1), write(1, 2), write(2, 1), write(2, 2), write(3, 1)];
+  await turn();
+  expect(texts()).toEqual(['1:1', '2:1', '3:1']);
+  sent[1]!.stored(40);
+  await turn();
+  expect(texts().slice(3)).toEqual(['2:2']);
+  // It is stored only if nobody has written since.
+  expect(sent[3]!.headers['Nats-Expected-Last-Subject-Sequence']).toBe('40');
+  for (const [i, sequence] of [41, 40, 42, 43].entries()) sent[i]!.stored(sequence);
+  await turn();
+  expect(texts().slice(4)).toEqual(['1:2']);
+  sent[4]!.stored(44);
+  expect(await Promise.all(all)).toEqual([41, 44, 40, 43, 42]);
+});
+
 test('appends without a fence, and claims, keep the order of a topic', async () => {
   const { appender, sent, texts } = startAppender();
   const all = [

@@ -10,6 +10,7 @@ import { describeLog } from './contract.ts';
 import { bytesOf, readSome, texts } from './reading.ts';
 
 const PARTITIONS = 8;
+const LANE_WRITERS = [5, 6, 7];
 const programs = await natsPrograms();
 
 function open(server: NatsServer, prefix = 'lapse', partitionCount = PARTITIONS) {
@@ -145,21 +146,26 @@ for (const program of programs) {
         offsets[i] = (await writer.append('in.0', bytesOf(`${i}`)))!;
         if (i === count / 3) isKilled();
       });
-      const lane = (async () => {
-        for (let i = 0; i < count; i++) {
+      // Partitions that write to one lane at once.
+      const lane = LANE_WRITERS.map(async (number) => {
+        for (let i = 0; i < count / LANE_WRITERS.length; i++) {
           const position = { epoch: 1, offset: i + 1, ordinal: 0 };
-          await writer.append('out.crm', bytesOf(`${i}`), { writer: 5, position });
+          await writer.append('out.crm', bytesOf(`${i}`), { writer: number, position });
         }
-      })();
+      });
       await halfway;
       await server.kill();
       await server.restart();
-      await Promise.all([...appends, lane]);
+      await Promise.all([...appends, ...lane]);
       const wanted = Array.from({ length: count }, (_, i) => `${i}`);
       const seen = await plain;
       expect(texts(seen)).toEqual(wanted);
       expect(seen.map(({ offset }) => offset)).toEqual(offsets);
-      expect(texts(await fenced)).toEqual(wanted);
+      const inLane = await fenced;
+      for (const number of LANE_WRITERS) {
+        const own = inLane.filter(({ fence }) => fence?.writer === number);
+        expect(texts(own)).toEqual(wanted.slice(0, count / LANE_WRITERS.length));
+      }
       // Read anew: what the reader saw over the crash is what the server has.
       expect(texts(await readSome(writer, 'in.0', 0, count))).toEqual(wanted);
       expect(await writer.tail('in.0')).toBe(offsets.at(-1));
