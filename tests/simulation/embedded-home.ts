@@ -9,6 +9,10 @@ import type { Connecting, SimulatedHome } from './simulated-home.ts';
 import { SimulatedLmdb } from './simulated-lmdb.ts';
 import type { LogFaults } from './simulated-log.ts';
 import { simulatedPorts } from './simulated-port.ts';
+import { SimulatedWriteAhead } from './simulated-write-ahead.ts';
+
+/** Of a half of what is written ahead: so few that most commits do not fit, some, or enough. */
+const AHEAD_BYTES = [2_048, 16_384, 2 ** 20];
 
 /** A process's storage thread. */
 interface Service {
@@ -26,6 +30,8 @@ export class EmbeddedHome implements SimulatedHome {
   readonly #scheduler: Scheduler;
   readonly #faults: LogFaults;
   readonly #lmdb: SimulatedLmdb;
+  readonly #writeAhead: SimulatedWriteAhead;
+  readonly #aheadBytes: number;
   readonly #services = new Map<Life, Service>();
 
   constructor(
@@ -36,6 +42,11 @@ export class EmbeddedHome implements SimulatedHome {
     this.#scheduler = scheduler;
     this.#faults = faults.log;
     this.#lmdb = new SimulatedLmdb(scheduler, faults.disk, archive);
+    this.#writeAhead = new SimulatedWriteAhead(scheduler, faults.disk, {
+      archive,
+      lmdb: this.#lmdb,
+    });
+    this.#aheadBytes = scheduler.prng.pick(AHEAD_BYTES);
   }
 
   away(ms: number): void {
@@ -66,9 +77,11 @@ export class EmbeddedHome implements SimulatedHome {
       clock,
       {
         tables: this.#lmdb.tables(),
-        room: { take: () => true },
+        room: this.#lmdb.room,
+        writeAhead: this.#writeAhead,
         sync: () => undefined,
       },
+      this.#aheadBytes,
     );
     const life = new Life(`${root.name}.log`);
     root.onEnd.push(() => life.end());

@@ -44,6 +44,17 @@ export class SimulatedLmdb {
     this.#archive = archive;
   }
 
+  /** What a full disk says before it is asked to write. */
+  readonly room = {
+    has: () => {
+      const { prng, nowMs, coverage } = this.#scheduler;
+      const hasRoom = nowMs >= this.fullUntilMs && !prng.chance(this.#faults.failing);
+      if (!hasRoom) coverage.met('embedded: no room');
+      return hasRoom;
+    },
+    written: () => undefined,
+  };
+
   /** As one thread opens them. */
   tables(): LogTables {
     const scratch = Buffer.alloc(SCRATCH_BYTES);
@@ -92,6 +103,12 @@ export class SimulatedLmdb {
       },
     };
     return tables as unknown as LogTables;
+  }
+
+  /** As committed. */
+  tailOf(topic: string): number {
+    const record = this.#topics.get(topic);
+    return record === undefined ? 0 : (JSON.parse(record) as TopicRecord).tail;
   }
 
   #table<Value>(map: Map<string, string>) {
@@ -164,13 +181,22 @@ export class SimulatedLmdb {
       const [name] = [...this.#topics].find(
         ([, text]) => (JSON.parse(text) as TopicRecord).id === id,
       )!;
-      const view = new DataView(value.buffer, value.byteOffset, value.length);
-      const { steps: step, nowMs: atMs } = this.#scheduler;
-      const bytes = new Uint8Array(value.subarray(STORED.bytes));
-      this.#archive.add(name, { offset, bytes, fence: readFence(view, 0), step, atMs });
+      archiveValue(this.#archive, this.#scheduler, { topic: name, offset, value });
     }
     this.#put = [];
   }
+}
+
+/** A value is durable from now on, unless it was before: in the tables, or written ahead of them. */
+export function archiveValue(
+  archive: Archive,
+  { steps: step, nowMs: atMs }: Scheduler,
+  { topic, offset, value }: { topic: string; offset: number; value: Uint8Array },
+): void {
+  if (offset <= (archive.of(topic).at(-1)?.offset ?? 0)) return;
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  const bytes = new Uint8Array(value.subarray(STORED.bytes));
+  archive.add(topic, { offset, bytes, fence: readFence(view, 0), step, atMs });
 }
 
 function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

@@ -22,12 +22,12 @@ const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 export class DiskRoom {
   readonly #path: string;
   readonly #usage: () => FileUsage;
+  /** As it was last found; absent since the file was written to. */
+  #found: FileUsage | undefined;
   /** Of the file: so much is on the disk, used or not. */
   #fileBytes: number;
-  /** Its content ends no later. */
-  #endBytesMax = Infinity;
 
-  /** @param usage asked now and then, between two commits */
+  /** @param usage asked once after each time the file was written to */
   constructor(path: string, usage: () => FileUsage) {
     this.#path = path;
     this.#usage = usage;
@@ -35,22 +35,20 @@ export class DiskRoom {
   }
 
   /**
-   * @param bytes what a commit may write
-   * @param spareBytes what must be left behind it
-   * @returns whether there is room for it; then the room is the commit's
-   * @throws NodeJS.ErrnoException when the disk fails in another way
+   * Whether so many bytes may be written.
+   * @throws NodeJS.ErrnoException when the disk fails in another way than by being full
    */
-  take(bytes: number, spareBytes: number): boolean {
-    const wanted = bytes + spareBytes;
-    if (this.#endBytesMax + wanted > this.#fileBytes) {
-      const { endBytes, freeBytes } = this.#usage();
-      this.#endBytesMax = endBytes;
-      if (endBytes + wanted > this.#fileBytes) this.#grow(endBytes + wanted + STEP_BYTES);
-      // Twice, because what was forgotten last cannot be written to at once.
-      if (endBytes + wanted > this.#fileBytes) return freeBytes >= 2 * wanted;
-    }
-    this.#endBytesMax += bytes;
-    return true;
+  has(bytes: number): boolean {
+    this.#found ??= this.#usage();
+    const { endBytes, freeBytes } = this.#found;
+    if (endBytes + bytes > this.#fileBytes) this.#grow(endBytes + bytes + STEP_BYTES);
+    // Twice, because what was forgotten last cannot be written to at once.
+    return endBytes + bytes <= this.#fileBytes || freeBytes >= 2 * bytes;
+  }
+
+  /** The file has been written to. */
+  written(): void {
+    this.#found = undefined;
   }
 
   /** Makes the file so long, or as long as the disk lets it. */

@@ -1,12 +1,14 @@
 /**
  * The log of this machine, as one thread sees it: appends and questions go to the storage thread
- * over a port, reads come from the memory map. Every thread that uses the log connects once.
+ * over a port, reads come from its news and the memory map. Every thread that uses the log connects once.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { externalError, LapseError } from '../../../engine/errors.ts';
 import type { Fence, Log, LogReader, Offset, WriterPosition } from '../../../engine/log.ts';
 import { AppendQueue } from './append-queue.ts';
-import { EmbeddedReader, FollowedTopic } from './embedded-reader.ts';
+import { EmbeddedReader } from './embedded-reader.ts';
+import { FollowedTopic } from './followed-topic.ts';
+import { valuesOf } from './fresh-values.ts';
 import { type Durability, type LogTables, openTables } from './lmdb-schema.ts';
 import type { Answer, FromStorage, Question, StoragePort, ToStorage } from './storage-protocol.ts';
 
@@ -145,7 +147,7 @@ export class EmbeddedLog implements Log {
 
   #unfollow(name: string): void {
     const topic = this.#followed.get(name);
-    if (topic === undefined || topic.readers.size > 0) return;
+    if (topic === undefined || topic.followers.size > 0) return;
     this.#followed.delete(name);
     this.#post({ kind: 'unfollow', topic: name });
   }
@@ -166,7 +168,9 @@ export class EmbeddedLog implements Log {
         break;
       }
       case 'readable':
-        for (const told of message.topics) this.#followed.get(told.topic)?.onTail(told);
+        for (const [news, values] of valuesOf(message)) {
+          this.#followed.get(news.topic)?.onNews(news, values);
+        }
         break;
       case 'failed': {
         const { code, message: text, ...details } = message.error;

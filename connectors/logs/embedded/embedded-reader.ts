@@ -1,6 +1,10 @@
-/** Reads a topic straight from the memory map, up to the tail that the storage thread told. */
+/**
+ * Reads a topic up to the tail that the storage thread told: what the tables hold straight from the
+ * memory map, and what they do not have yet from the news of it.
+ */
 import { LapseError } from '../../../engine/errors.ts';
 import type { LogReader, Offset, StoredEnvelope } from '../../../engine/log.ts';
+import type { FollowedTopic } from './followed-topic.ts';
 import {
   ENVELOPE_KEY_BYTES,
   envelopeKey,
@@ -8,33 +12,6 @@ import {
   readFence,
   STORED,
 } from './lmdb-schema.ts';
-import type { TopicTail } from './storage-protocol.ts';
-
-/** What this thread knows of a topic that somebody in it reads. */
-export class FollowedTopic {
-  readonly name: string;
-  readonly readers = new Set<EmbeddedReader>();
-  topicId = 0;
-  tail: Offset = 0;
-  trimmedUpTo: Offset = 0;
-  failure: LapseError | undefined;
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  onTail(told: TopicTail): void {
-    this.topicId = told.topicId;
-    this.tail = told.tail;
-    this.trimmedUpTo = Math.max(this.trimmedUpTo, told.trimmedUpTo);
-    for (const reader of this.readers) reader.wake();
-  }
-
-  fail(error: LapseError): void {
-    this.failure = error;
-    for (const reader of this.readers) reader.wake();
-  }
-}
 
 const key = Buffer.alloc(ENVELOPE_KEY_BYTES);
 
@@ -60,7 +37,7 @@ export class EmbeddedReader implements LogReader {
     this.#after = options.after;
     this.#onReadable = options.onReadable;
     this.#onClose = options.onClose;
-    this.#topic.readers.add(this);
+    this.#topic.followers.add(this);
   }
 
   poll(): StoredEnvelope | undefined {
@@ -72,10 +49,10 @@ export class EmbeddedReader implements LogReader {
         this.#isWaiting = true;
         return undefined;
       }
-      const value = this.#valueAt(offset);
+      const value = topic.freshAt(offset) ?? this.#valueAt(offset);
       if (value !== undefined) {
         this.#after = offset;
-        return this.#handOut(offset, value);
+        return envelopeOf(offset, value);
       }
       // Not there: trimmed since we were told of it, or the log has a hole.
       const trimmedUpTo = this.#tables.topics.get(topic.name)?.trimmedUpTo ?? 0;
@@ -98,21 +75,22 @@ export class EmbeddedReader implements LogReader {
   }
 
   close(): void {
-    if (!this.#topic.readers.delete(this)) return;
+    if (!this.#topic.followers.delete(this)) return;
     this.#onClose();
   }
 
-  #valueAt(offset: Offset): Buffer | undefined {
+  #valueAt(offset: Offset): Uint8Array | undefined {
     const { envelopes, root } = this.#tables;
     const at = envelopeKey(key, this.#topic.topicId, offset);
     const value = envelopes.getBinaryFast(at);
-    if (value !== undefined) return value;
+    if (value !== undefined) return this.#copied(value);
     // This turn's snapshot may be older than the tail we were told of.
     root.resetReadTxn();
-    return envelopes.getBinaryFast(at);
+    const later = envelopes.getBinaryFast(at);
+    return later === undefined ? undefined : this.#copied(later);
   }
 
-  #handOut(offset: Offset, value: Buffer): StoredEnvelope {
+  #copied(value: Buffer): Uint8Array {
     if (value.length > this.#buffer.length) {
       this.#buffer = Buffer.allocUnsafeSlow(
         Math.max(4096, 2 ** Math.ceil(Math.log2(value.length))),
@@ -121,13 +99,14 @@ export class EmbeddedReader implements LogReader {
     // lmdb-js reads all values of a thread into one buffer; another reader's poll would overwrite it.
     // Only `length` is set to the value's, the bytes behind are all of that buffer: hence a view.
     this.#buffer.set(new Uint8Array(value.buffer, value.byteOffset, value.length), 0);
-    const { buffer } = this.#buffer;
-    const view = new DataView(buffer, 0, STORED.bytes);
-    const storedAtMs = view.getFloat64(STORED.storedAtMs, true);
-    const bytes = new Uint8Array(buffer, STORED.bytes, value.length - STORED.bytes);
-    const fence = readFence(view, 0);
-    return fence === undefined
-      ? { offset, storedAtMs, bytes }
-      : { offset, storedAtMs, fence, bytes };
+    return this.#buffer.subarray(0, value.length);
   }
+}
+
+function envelopeOf(offset: Offset, value: Uint8Array): StoredEnvelope {
+  const view = new DataView(value.buffer, value.byteOffset, STORED.bytes);
+  const storedAtMs = view.getFloat64(STORED.storedAtMs, true);
+  const bytes = value.subarray(STORED.bytes);
+  const fence = readFence(view, 0);
+  return fence === undefined ? { offset, storedAtMs, bytes } : { offset, storedAtMs, fence, bytes };
 }

@@ -14,7 +14,7 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Fence, Offset } from '../../../engine/log.ts';
 import type { FileUsage } from './disk-room.ts';
 
-export const LOG_FORMAT_VERSION = 1;
+export const LOG_FORMAT_VERSION = 2;
 
 export type Durability = 'disk' | 'process';
 

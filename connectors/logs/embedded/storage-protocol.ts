@@ -61,15 +61,29 @@ export type FromStorage =
   | { readonly kind: 'appended'; readonly results: Float64Array<ArrayBuffer> }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'refused'; readonly id: number; readonly error: ErrorParts }
-  | { readonly kind: 'readable'; readonly topics: readonly TopicTail[] }
+  | FreshValues
   /** Nothing more will be answered; what is in flight may or may not be stored. */
   | { readonly kind: 'failed'; readonly error: ErrorParts };
 
-export interface TopicTail {
+/** Something is new in topics that the client follows. */
+export interface FreshValues {
+  readonly kind: 'readable';
+  readonly topics: readonly TopicNews[];
+  /** The new values that the tables do not have yet, topic by topic, each padded to 8. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface TopicNews {
   readonly topic: string;
   readonly topicId: number;
   readonly tail: number;
   readonly trimmedUpTo: number;
+  /** Up to here its values stand in the tables. */
+  readonly flushedUpTo: number;
+  /** Of the values that go with it: the topic's last ones. */
+  readonly lengths: readonly number[];
+  /** All that the tables do not have goes with it, not only what has come since the last news. */
+  readonly isWhole: boolean;
 }
 
 /** An error as it crosses a thread: structured clone would lose its class and code. */

@@ -1,12 +1,13 @@
 /**
  * The one writer of an embedded log, as its clients talk to it. It gathers every batch that has
- * arrived, commits them in one transaction (one wait for the disk for all of them), answers their
- * clients and tells those who follow the touched topics. Any failure but a full disk ends it: after
+ * arrived, commits them together (one wait for the disk for all of them), answers their clients and
+ * tells those who follow the touched topics. In between, the tables take over what was committed. Any failure but a full disk ends it: after
  * a failed sync nobody can say what the disk holds, only opening the log anew can.
  */
 import type { Clock } from '../../../engine/clock.ts';
 import { LapseError, messageOf } from '../../../engine/errors.ts';
-import { fullError, type PendingBatch, type Storage, type Topic } from './storage.ts';
+import { freshValues } from './fresh-values.ts';
+import { fullError, type PendingBatch, type Storage } from './storage.ts';
 import {
   type Answer,
   ENTRY,
@@ -16,15 +17,18 @@ import {
   RESULT,
   ResultStatus,
   type StoragePort,
-  type TopicTail,
   type ToStorage,
 } from './storage-protocol.ts';
+import type { Topic } from './topics.ts';
 
-/** Bytes after which a transaction is closed and the rest waits for the next. */
+/** Bytes after which a commit is closed and the rest waits for the next. */
 const COMMIT_BYTES_MAX = 16 * 2 ** 20;
 
 /** After a full disk refused a commit, appends are refused for this long without trying. */
 const FULL_PAUSE_MS = 100;
+
+/** What was committed stands in the tables some time later; what gathers there shares pages. */
+const FLUSH_AFTER_MS = 1_000;
 
 interface Client {
   readonly port: StoragePort;
@@ -49,6 +53,9 @@ export class StorageService {
   #trims: { client: Client; id: number; topic: string; upTo: number }[] = [];
   #isScheduled = false;
   #isFullUntilMs = 0;
+  /** The tables are taking over, step by step. */
+  #isFlushing = false;
+  #cancelFlush: (() => void) | undefined;
 
   constructor({ storage, clock, onFailure }: StorageServiceOptions) {
     this.#storage = storage;
@@ -66,6 +73,7 @@ export class StorageService {
   /** Commits what has arrived and lets go of clients and storage. */
   async close(): Promise<void> {
     while (this.#pending.length > 0) this.#commitSome();
+    this.#cancelFlush?.();
     for (const client of this.#clients) client.port.close();
     await this.#storage.close();
   }
@@ -79,11 +87,13 @@ export class StorageService {
       try {
         this.#commitSome();
         this.#trimSome();
+        this.#flushSome();
       } catch (error) {
         this.#fail(error);
         return;
       }
-      if (this.#pending.length > 0 || this.#trims.length > 0) this.#schedule();
+      const hasMore = this.#pending.length > 0 || this.#trims.length > 0 || this.#isFlushing;
+      if (hasMore) this.#schedule();
     });
   }
 
@@ -113,12 +123,40 @@ export class StorageService {
     }
   }
 
-  #notify(touched: ReadonlySet<Topic>): void {
+  /** @param counts how many values each topic has got since the last news of it */
+  #notify(counts: ReadonlyMap<Topic, number>): void {
     for (const client of this.#clients) {
-      const topics: TopicTail[] = [];
-      for (const topic of touched) if (client.follows.has(topic.name)) topics.push(tailOf(topic));
-      if (topics.length > 0) tell(client, { kind: 'readable', topics });
+      const followed = [...counts].filter(([{ name }]) => client.follows.has(name));
+      if (followed.length === 0) continue;
+      const news = freshValues(followed);
+      tell(client, news, [news.bytes.buffer]);
     }
+  }
+
+  /** One step, so that appends never wait for a long one. */
+  #flushSome(): void {
+    if (!this.#isFlushing) {
+      if (this.#storage.isDirty) this.#flushLater(FLUSH_AFTER_MS);
+      return;
+    }
+    try {
+      const flushed = this.#storage.flushSome();
+      this.#notify(new Map(flushed.topics.map((topic) => [topic, 0])));
+      this.#isFlushing = flushed.hasMore;
+      if (!flushed.hasMore && this.#storage.isDirty) this.#flushLater(FLUSH_AFTER_MS);
+    } catch (error) {
+      if (!(error instanceof LapseError) || error.code !== 'ERR_LOG_FULL') throw error;
+      this.#isFlushing = false;
+      this.#flushLater(FULL_PAUSE_MS);
+    }
+  }
+
+  #flushLater(ms: number): void {
+    this.#cancelFlush ??= this.#clock.at(this.#clock.now() + ms, () => {
+      this.#cancelFlush = undefined;
+      this.#isFlushing = true;
+      this.#schedule();
+    });
   }
 
   /** One step of the first trim, so that appends never wait for a long one. */
@@ -129,7 +167,7 @@ export class StorageService {
       if (!this.#storage.trimSome(trim.topic, trim.upTo)) return;
       this.#isFullUntilMs = 0;
       tell(trim.client, { kind: 'answer', id: trim.id, answer: undefined });
-      this.#notify(new Set([this.#storage.topic(trim.topic)]));
+      this.#notify(new Map([[this.#storage.topic(trim.topic), 0]]));
     } catch (error) {
       if (!(error instanceof LapseError) || error.code !== 'ERR_LOG_FULL') throw error;
       const refusal = partsOf(fullError('no room for the note of what was trimmed'));
@@ -165,10 +203,7 @@ export class StorageService {
       }
       case 'follow':
         client.follows.add(message.topic);
-        tell(client, {
-          kind: 'readable',
-          topics: [tailOf(this.#storage.topic(message.topic))],
-        });
+        tell(client, freshValues([[this.#storage.topic(message.topic), 'whole']]));
         break;
       case 'unfollow':
         client.follows.delete(message.topic);
@@ -195,10 +230,6 @@ export function partsOf(error: unknown): ErrorParts {
 
 function tell(client: Client, message: FromStorage, transfer: ArrayBuffer[] = []): void {
   client.port.postMessage(message, transfer);
-}
-
-function tailOf({ name, id, tail, trimmedUpTo }: Topic): TopicTail {
-  return { topic: name, topicId: id, tail, trimmedUpTo };
 }
 
 /** Tells the callers that the log is full; nothing of the batches is stored. */

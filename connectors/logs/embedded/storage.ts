@@ -1,22 +1,14 @@
 /**
- * The log in LMDB as its one writer sees it. Applies batches in one transaction; what it remembers
- * of topics and positions is what the last commit left, and is read anew after one that failed.
+ * The log as its one writer sees it. A commit is durable in the write-ahead file; the tables take
+ * over in steps what has gathered there. What is remembered is always what the disk holds: after a
+ * transaction that was refused it is read anew.
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../../engine/clock.ts';
 import { externalError, LapseError, messageOf, userError } from '../../../engine/errors.ts';
 import { judgeFence } from '../../../engine/fence.ts';
-import { BEGINNING, type Offset, type WriterPosition } from '../../../engine/log.ts';
-import {
-  ENVELOPE_KEY_BYTES,
-  envelopeKey,
-  LOG_FORMAT_VERSION,
-  type LogTables,
-  positionKey,
-  readFence,
-  STORED,
-  type TopicRecord,
-} from './lmdb-schema.ts';
+import type { Offset } from '../../../engine/log.ts';
+import { LOG_FORMAT_VERSION, type LogTables, readFence, STORED } from './lmdb-schema.ts';
 import { openStorageFolder, type StorageFolder } from './storage-folder.ts';
 import {
   type AppendBatch,
@@ -26,7 +18,15 @@ import {
   ResultStatus,
   type StorageThreadData,
 } from './storage-protocol.ts';
-import { bytesWrittenFor, OPENING_BYTES, TRIM_BYTES } from './written-bytes.ts';
+import { type Topic, Topics } from './topics.ts';
+import { WriteAhead, writtenAhead } from './write-ahead.ts';
+import type { WrittenEntry } from './write-ahead-frame.ts';
+import {
+  bytesWrittenFor,
+  bytesWrittenForValue,
+  OPENING_BYTES,
+  TRIM_BYTES,
+} from './written-bytes.ts';
 
 /** A batch and the names of the topics that its client has sent so far. */
 export interface PendingBatch {
@@ -34,18 +34,22 @@ export interface PendingBatch {
   readonly topics: readonly string[];
 }
 
-export interface Topic extends TopicRecord {
-  readonly name: string;
-  readonly positions: Map<number, WriterPosition>;
-}
-
 export interface Committed {
+  /** One a batch. */
   readonly results: readonly Float64Array<ArrayBuffer>[];
-  readonly touched: ReadonlySet<Topic>;
+  /** How many values each topic has got. */
+  readonly touched: ReadonlyMap<Topic, number>;
 }
 
 /** Envelopes deleted in one transaction of a trim; a longer one would keep appends waiting. */
 const TRIM_STEP = 2_000;
+/** Of a half of what is written ahead of the tables. */
+const AHEAD_BYTES = 4 * 2 ** 20;
+/** A commit of a larger share of it goes to the tables at once: writing it twice does not pay. */
+const AHEAD_SHARE_MAX = 1 / 4;
+/** What a step of a flush writes: some ms, for which appends wait. */
+const FLUSH_STEP_BYTES = 256 * 1024;
+const FLUSH_STEP_TOPICS = 16;
 const NO_ROOM = 'its disk gives no more room';
 
 export class Storage {
@@ -53,61 +57,90 @@ export class Storage {
   readonly #tables: LogTables;
   readonly #options: StorageThreadData;
   readonly #clock: Clock;
-  readonly #key = Buffer.alloc(ENVELOPE_KEY_BYTES);
-  readonly #room: StorageFolder['room'];
-  #topics = new Map<string, Topic>();
-  #topicCount = 0;
-  #bytes = 0;
+  readonly #folder: StorageFolder;
+  readonly #ahead: WriteAhead;
+  readonly #aheadBytes: number;
+  #topics: Topics;
+  /** What a flush of all that the tables lack writes: of its values. */
+  #unflushedBytes = 0;
+  #unflushed = new Set<Topic>();
+  /** What the half that is not written to may still hold unflushed values of. */
+  #flushing = new Set<Topic>();
 
-  /** @throws LapseError `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`, `ERR_LOG_FULL` */
+  /**
+   * @param aheadBytes of each half of the file that is written ahead
+   * @throws LapseError `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`, `ERR_LOG_FULL`, `ERR_LOG_CORRUPT`
+   */
   constructor(
     options: StorageThreadData,
     clock: Clock,
     folder: StorageFolder = openStorageFolder(options.directory, options.durability),
+    aheadBytes = AHEAD_BYTES,
   ) {
     this.#options = options;
     this.#clock = clock;
-    this.#room = folder.room;
+    this.#folder = folder;
     this.#tables = folder.tables;
-    if (!this.#room.take(OPENING_BYTES, 0)) throw fullError(NO_ROOM);
+    this.#aheadBytes = aheadBytes;
+    this.#take(OPENING_BYTES);
+    // First: from then on, whoever had the folder acknowledges nothing more.
     this.id = this.#identify();
-    this.#load();
-    folder.sync();
+    this.#topics = this.#recover();
+    this.#take(bytesWrittenFor(this.#unflushedBytes, this.#unflushed.size));
+    this.flush();
+    this.#ahead = this.#beginAhead();
   }
 
   /** The topic as committed; known from its first append or question on. */
   topic(name: string): Topic {
-    let topic = this.#topics.get(name);
-    if (topic === undefined) {
-      topic = {
-        name,
-        id: this.#topicCount++,
-        tail: BEGINNING,
-        trimmedUpTo: BEGINNING,
-        epoch: 0,
-        bytes: 0,
-        positions: new Map(),
-      };
-      this.#topics.set(name, topic);
-    }
-    return topic;
+    return this.#topics.get(name);
+  }
+
+  /** There is something that the tables do not have. */
+  get isDirty(): boolean {
+    return this.#unflushed.size > 0;
   }
 
   /**
-   * Stores the batches in order, all in one transaction; durable when it returns.
+   * Stores the batches in order, all of them or none; durable when it returns.
    * @throws LapseError `ERR_LOG_FULL` (nothing stored, retryable), `ERR_DATA_IN_USE`,
    *   `ERR_LOG_UNAVAILABLE`: the storage must not be used any more
    */
   commit(batches: readonly PendingBatch[]): Committed {
-    if (!this.#room.take(bytesWrittenFor(batches), TRIM_BYTES)) throw fullError(NO_ROOM);
-    const touched = new Set<Topic>();
-    const moved = new Map<Topic, Set<number>>();
-    const results = this.#transaction(() => {
-      const all = batches.map((pending) => this.#applyBatch(pending, touched, moved));
-      this.#writeTopics(touched, moved);
-      return all;
-    });
+    this.#takeFor(batches);
+    const touched = new Map<Topic, number>();
+    const entries: WrittenEntry[] = [];
+    let bytes = 0;
+    const results = batches.map((pending) => this.#applyBatch(pending, touched, entries));
+    for (const { value } of entries) bytes += value.length;
+    if (bytes > this.#aheadBytes * AHEAD_SHARE_MAX) this.#flushTopics(touched.keys());
+    else if (entries.length > 0) this.#writeAhead(entries);
     return { results, touched };
+  }
+
+  /**
+   * Brings some of what was written ahead into the tables, of these topics.
+   * @throws as `commit`
+   */
+  flushSome(): { readonly topics: readonly Topic[]; readonly hasMore: boolean } {
+    if (this.#flushing.size === 0) this.#turnOver();
+    const step: Topic[] = [];
+    let bytes = 0;
+    for (const topic of this.#flushing) {
+      if (step.length === FLUSH_STEP_TOPICS || bytes > FLUSH_STEP_BYTES) break;
+      for (const value of topic.unflushed) bytes += value.length;
+      step.push(topic);
+    }
+    if (step.length > 0) this.#flushTopics(step);
+    return { topics: step, hasMore: this.#flushing.size > 0 };
+  }
+
+  /**
+   * Brings all that was written ahead into the tables.
+   * @throws as `commit`
+   */
+  flush(): void {
+    if (this.isDirty) this.#flushTopics([...this.#unflushed]);
   }
 
   /**
@@ -118,26 +151,27 @@ export class Storage {
     const topic = this.topic(name);
     const goal = Math.min(upTo, topic.tail);
     if (goal <= topic.trimmedUpTo) return true;
-    if (!this.#room.take(TRIM_BYTES, 0)) throw fullError(NO_ROOM);
-    this.#transaction(() => this.#forget(topic, Math.min(goal, topic.trimmedUpTo + TRIM_STEP)));
+    if (topic.unflushed.length > 0) this.#flushTopics([topic]);
+    this.#take(TRIM_BYTES);
+    this.#transaction(() => {
+      this.#topics.forget(topic, Math.min(goal, topic.trimmedUpTo + TRIM_STEP));
+      this.#topics.put(topic);
+    });
+    // LMDB lends pages that a transaction freed to the next but one: a flush may need them all.
+    this.#transaction(() => this.#topics.put(topic));
     return topic.trimmedUpTo >= goal;
   }
 
-  close(): Promise<void> {
-    return this.#tables.root.close();
-  }
-
-  #forget(topic: Topic, upTo: Offset): void {
-    let bytes = 0;
-    for (let offset = topic.trimmedUpTo + 1; offset <= upTo; offset++) {
-      const key = envelopeKey(this.#key, topic.id, offset);
-      bytes += this.#tables.envelopes.getBinaryFast(key)?.length ?? 0;
-      this.#tables.envelopes.removeSync(key);
+  /** @throws as `commit` */
+  async close(): Promise<void> {
+    try {
+      this.flush();
+    } catch (error) {
+      // It is durable where it stands.
+      if (!(error instanceof LapseError) || error.code !== 'ERR_LOG_FULL') throw error;
     }
-    topic.trimmedUpTo = upTo;
-    topic.bytes -= bytes;
-    this.#bytes -= bytes;
-    this.#writeTopics(new Set([topic]), new Map());
+    this.#ahead.close();
+    await this.#tables.root.close();
   }
 
   #identify(): string {
@@ -169,56 +203,131 @@ export class Storage {
     return id;
   }
 
-  #load(): void {
-    this.#tables.root.resetReadTxn();
-    this.#topics = new Map();
-    this.#topicCount = 0;
-    this.#bytes = 0;
-    const byId: Topic[] = [];
-    for (const { key, value } of this.#tables.topics.getRange({})) {
-      const topic: Topic = { ...value, name: key, positions: new Map() };
-      this.#topics.set(key, topic);
-      byId[topic.id] = topic;
-      this.#topicCount = Math.max(this.#topicCount, topic.id + 1);
-      this.#bytes += topic.bytes;
+  /** What the disk holds: the tables, and what was written ahead of them. */
+  #recover(): Topics {
+    this.#folder.room.written();
+    const topics = new Topics(this.#tables);
+    for (const entry of writtenAhead(this.#folder.writeAhead)) topics.recover(entry);
+    this.#unflushed = new Set(topics.unflushed());
+    // Both halves may hold some of it.
+    this.#flushing = new Set(this.#unflushed);
+    this.#unflushedBytes = 0;
+    for (const { unflushed } of this.#unflushed) {
+      for (const value of unflushed) this.#unflushedBytes += bytesWrittenForValue(value.length);
     }
-    for (const { key, value } of this.#tables.positions.getRange({})) {
-      const [epoch, offset, ordinal] = value;
-      byId[key.readUInt32BE(0)]?.positions.set(key.readUInt16BE(4), { epoch, offset, ordinal });
+    return topics;
+  }
+
+  #beginAhead(): WriteAhead {
+    try {
+      const ahead = new WriteAhead(this.#folder.writeAhead, this.#aheadBytes);
+      this.#folder.sync();
+      return ahead;
+    } catch (error) {
+      if (isOutOfSpace(error))
+        throw fullError(`its disk has no ${2 * this.#aheadBytes} bytes left`);
+      throw error;
+    }
+  }
+
+  /** Makes sure that the tables have room for this many bytes, and for a trim. */
+  #take(bytes: number): void {
+    if (!this.#folder.room.has(bytes)) throw fullError(NO_ROOM);
+  }
+
+  #takeFor(batches: readonly PendingBatch[]): void {
+    let bytes = this.#unflushedBytes;
+    const topics = new Set<string>();
+    for (const { batch, topics: names } of batches) {
+      const { entries } = batch;
+      for (let at = 0; at < entries.length; at += ENTRY.fields) {
+        bytes += bytesWrittenForValue(entries[at + ENTRY.length]!);
+        topics.add(names[entries[at + ENTRY.topic]!]!);
+      }
+    }
+    this.#take(bytesWrittenFor(bytes, this.#unflushed.size + topics.size) + TRIM_BYTES);
+  }
+
+  #writeAhead(entries: readonly WrittenEntry[]): void {
+    if (!this.#ahead.hasRoomFor(entries)) {
+      // The other half must be free: the tables take over all of it, these values with it.
+      if (this.#flushing.size > 0) {
+        this.flush();
+        return;
+      }
+      this.#turnOver();
+    }
+    try {
+      this.#ahead.append(entries);
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
+    // After the bytes are there: whoever takes the folder says so first and then reads them.
+    this.#tables.root.resetReadTxn();
+    this.#checkOwner();
+  }
+
+  /** What was written up to now is to be flushed; new frames go to the half that has been. */
+  #turnOver(): void {
+    this.#flushing = new Set(this.#unflushed);
+    this.#ahead.turnOver();
+  }
+
+  #flushTopics(some: Iterable<Topic>): void {
+    const topics = [...some];
+    this.#transaction(() => {
+      for (const topic of topics) this.#topics.put(topic);
+    });
+    for (const topic of topics) {
+      for (const value of topic.unflushed) {
+        this.#unflushedBytes -= bytesWrittenForValue(value.length);
+      }
+      this.#topics.flushed(topic);
+      this.#unflushed.delete(topic);
+      this.#flushing.delete(topic);
     }
   }
 
   #transaction<Result>(work: () => Result): Result {
     try {
       return this.#tables.root.transactionSync(() => {
-        const owner = this.#tables.identity.get('log')?.ownerToken;
-        if (owner !== this.#options.ownerToken) {
-          throw userError(
-            'ERR_DATA_IN_USE',
-            `The data folder must belong to one process at a time, '${this.#options.directory}' ` +
-              'was taken over by another one.',
-          );
-        }
+        this.#checkOwner();
         return work();
       });
     } catch (error) {
       if (error instanceof LapseError) throw error;
       if (isOutOfSpace(error)) {
-        this.#load();
+        this.#topics = this.#recover();
         throw fullError(messageOf(error));
       }
-      throw externalError(
-        'ERR_LOG_UNAVAILABLE',
-        `The log in '${this.#options.directory}' must take writes, it failed: ${messageOf(error)}.`,
-        { cause: error },
-      );
+      throw this.#unavailable(error);
+    } finally {
+      this.#folder.room.written();
     }
+  }
+
+  #checkOwner(): void {
+    const owner = this.#tables.identity.get('log')?.ownerToken;
+    if (owner === this.#options.ownerToken) return;
+    throw userError(
+      'ERR_DATA_IN_USE',
+      `The data folder must belong to one process at a time, '${this.#options.directory}' ` +
+        'was taken over by another one.',
+    );
+  }
+
+  #unavailable(error: unknown): LapseError {
+    return externalError(
+      'ERR_LOG_UNAVAILABLE',
+      `The log in '${this.#options.directory}' must take writes, it failed: ${messageOf(error)}.`,
+      { cause: error },
+    );
   }
 
   #applyBatch(
     { batch, topics }: PendingBatch,
-    touched: Set<Topic>,
-    moved: Map<Topic, Set<number>>,
+    touched: Map<Topic, number>,
+    written: WrittenEntry[],
   ): Float64Array<ArrayBuffer> {
     const { entries, bytes } = batch;
     const count = entries.length / ENTRY.fields;
@@ -236,22 +345,13 @@ export class Storage {
       results[i * RESULT.fields + RESULT.status] = verdict.status;
       results[i * RESULT.fields + RESULT.value] = verdict.value;
       if (verdict.status !== ResultStatus.stored) continue;
-      if (isClaim) topic.epoch = epoch;
-      const fence = readFence(view, start);
-      if (fence !== undefined) {
-        topic.positions.set(fence.writer, fence.position);
-        const writers = moved.get(topic);
-        if (writers === undefined) moved.set(topic, new Set([fence.writer]));
-        else writers.add(fence.writer);
-      }
       view.setFloat64(start + STORED.storedAtMs, storedAtMs, true);
-      this.#tables.envelopes.putSync(
-        envelopeKey(this.#key, topic.id, ++topic.tail),
-        Buffer.from(bytes.buffer, bytes.byteOffset + start, length),
-      );
-      topic.bytes += length;
-      this.#bytes += length;
-      touched.add(topic);
+      const value = bytes.subarray(start, start + length);
+      this.#topics.append(topic, value, epoch);
+      this.#unflushed.add(topic);
+      this.#unflushedBytes += bytesWrittenForValue(length);
+      written.push({ topic: topic.name, topicId: topic.id, offset: topic.tail, epoch, value });
+      touched.set(topic, (touched.get(topic) ?? 0) + 1);
     }
     return results;
   }
@@ -270,23 +370,10 @@ export class Storage {
       }
       if (verdict === 'replay') return { status: ResultStatus.replay, value: 0 };
     }
-    if (this.#bytes + length > this.#options.bytesMax) {
+    if (this.#topics.bytes + length > this.#options.bytesMax) {
       return { status: ResultStatus.full, value: 0 };
     }
     return { status: ResultStatus.stored, value: topic.tail + 1 };
-  }
-
-  #writeTopics(touched: ReadonlySet<Topic>, moved: ReadonlyMap<Topic, Set<number>>): void {
-    for (const { name, id, tail, trimmedUpTo, epoch, bytes } of touched) {
-      this.#tables.topics.putSync(name, { id, tail, trimmedUpTo, epoch, bytes });
-    }
-    for (const [topic, writers] of moved) {
-      for (const writer of writers) {
-        const { epoch, offset, ordinal } = topic.positions.get(writer)!;
-        const key = positionKey(topic.id, writer);
-        this.#tables.positions.putSync(key, [epoch, offset, ordinal]);
-      }
-    }
   }
 }
 

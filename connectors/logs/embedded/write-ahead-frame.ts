@@ -1,0 +1,131 @@
+/**
+ * What is written ahead of the tables, as bytes. A commit is one frame, so that it is there whole
+ * or not at all. Little-endian; frames, entries and values start at multiples of 8:
+ *
+ *   frame  magic u32, crc32 u32 of all that follows, bytes u32, entries u32, sequence f64
+ *   entry  topic id u32, value's bytes u32, name's bytes u32, 0 u32, offset f64, epoch f64;
+ *          then the topic's name and the value (as in the table `envelopes`)
+ */
+import { crc32 } from 'node:zlib';
+import type { Offset } from '../../../engine/log.ts';
+
+/** A value as it was given its place in a topic. */
+export interface WrittenEntry {
+  readonly topic: string;
+  readonly topicId: number;
+  readonly offset: Offset;
+  /** Of the partition's owner, when the value is a claim; else 0. */
+  readonly epoch: number;
+  readonly value: Uint8Array;
+}
+
+export interface Frame {
+  /** One more than that of the frame before. */
+  readonly sequence: number;
+  readonly entries: readonly WrittenEntry[];
+}
+
+const MAGIC = 0x3141_574c; // 'LWA1'
+const HEADER = { magic: 0, crc: 4, bytes: 8, entries: 12, sequence: 16, size: 24 } as const;
+const ENTRY = { topicId: 0, valueBytes: 4, nameBytes: 8, offset: 16, epoch: 24, size: 32 } as const;
+
+export function frameBytes(entries: readonly WrittenEntry[]): number {
+  let bytes = HEADER.size;
+  for (const { topic, value } of entries) {
+    bytes += ENTRY.size + padded(Buffer.byteLength(topic)) + padded(value.length);
+  }
+  return bytes;
+}
+
+/** Writes the frame to the start of `into`, which has room for it; returns its bytes. */
+export function encodeFrame(
+  into: Buffer,
+  sequence: number,
+  entries: readonly WrittenEntry[],
+): Buffer {
+  let at: number = HEADER.size;
+  for (const { topic, topicId, offset, epoch, value } of entries) {
+    into.writeUInt32LE(topicId, at + ENTRY.topicId);
+    into.writeUInt32LE(value.length, at + ENTRY.valueBytes);
+    const nameBytes = into.write(topic, at + ENTRY.size);
+    into.writeUInt32LE(nameBytes, at + ENTRY.nameBytes);
+    into.writeUInt32LE(0, at + ENTRY.nameBytes + 4);
+    into.writeDoubleLE(offset, at + ENTRY.offset);
+    into.writeDoubleLE(epoch, at + ENTRY.epoch);
+    at = pad(into, at + ENTRY.size + nameBytes);
+    into.set(value, at);
+    at = pad(into, at + value.length);
+  }
+  into.writeUInt32LE(MAGIC, HEADER.magic);
+  into.writeUInt32LE(at, HEADER.bytes);
+  into.writeUInt32LE(entries.length, HEADER.entries);
+  into.writeDoubleLE(sequence, HEADER.sequence);
+  into.writeUInt32LE(crc32(into.subarray(HEADER.bytes, at)), HEADER.crc);
+  return into.subarray(0, at);
+}
+
+/**
+ * The frames at the start of `bytes`, up to the first that is not whole or does not follow: one
+ * that was being written when the process died, or what an earlier round left behind.
+ * @returns also whether a frame in the midst of them is damaged: a whole one follows upon it
+ */
+export function readFrames(bytes: Buffer): { frames: Frame[]; isDamaged: boolean } {
+  const frames: Frame[] = [];
+  for (let at = 0; ; ) {
+    const frame = frameAt(bytes, at);
+    const expected = frames.at(-1)?.sequence;
+    if (frame === undefined || (expected !== undefined && frame.sequence !== expected + 1)) {
+      const following = frameAt(bytes, at + claimedBytes(bytes, at));
+      const isDamaged =
+        frame === undefined && expected !== undefined && following?.sequence === expected + 2;
+      return { frames, isDamaged };
+    }
+    frames.push(frame);
+    at += claimedBytes(bytes, at);
+  }
+}
+
+/** What the header at `at` says of its frame's length; the rest of `bytes` when it cannot be so. */
+function claimedBytes(bytes: Buffer, at: number): number {
+  const left = bytes.length - at;
+  if (left < HEADER.size) return left;
+  const claimed = bytes.readUInt32LE(at + HEADER.bytes);
+  return claimed < HEADER.size || claimed > left || claimed % 8 > 0 ? left : claimed;
+}
+
+function frameAt(bytes: Buffer, at: number): Frame | undefined {
+  if (bytes.length - at < HEADER.size) return undefined;
+  if (bytes.readUInt32LE(at + HEADER.magic) !== MAGIC) return undefined;
+  const end = at + claimedBytes(bytes, at);
+  const crc = crc32(bytes.subarray(at + HEADER.bytes, end));
+  if (bytes.readUInt32LE(at + HEADER.crc) !== crc) return undefined;
+  const entries: WrittenEntry[] = [];
+  const count = bytes.readUInt32LE(at + HEADER.entries);
+  let entryAt = at + HEADER.size;
+  for (let i = 0; i < count; i++) {
+    const nameAt = entryAt + ENTRY.size;
+    const nameEnd = nameAt + bytes.readUInt32LE(entryAt + ENTRY.nameBytes);
+    const valueAt = padded(nameEnd);
+    const valueEnd = valueAt + bytes.readUInt32LE(entryAt + ENTRY.valueBytes);
+    entries.push({
+      topic: bytes.toString('utf8', nameAt, nameEnd),
+      topicId: bytes.readUInt32LE(entryAt + ENTRY.topicId),
+      offset: bytes.readDoubleLE(entryAt + ENTRY.offset),
+      epoch: bytes.readDoubleLE(entryAt + ENTRY.epoch),
+      value: bytes.subarray(valueAt, valueEnd),
+    });
+    entryAt = padded(valueEnd);
+  }
+  return { sequence: bytes.readDoubleLE(at + HEADER.sequence), entries };
+}
+
+/** Zeros up to the next multiple of 8, which it returns. */
+function pad(into: Buffer, at: number): number {
+  const end = padded(at);
+  into.fill(0, at, end);
+  return end;
+}
+
+function padded(bytes: number): number {
+  return (bytes + 7) & ~7;
+}
