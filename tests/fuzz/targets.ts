@@ -20,6 +20,7 @@ import {
   checkpointIndexes,
   laneRecords,
   trimMarks,
+  writeAheads,
 } from './targets/stored-state.ts';
 import { times } from './targets/times.ts';
 
@@ -47,6 +48,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   checkpointDamage,
   laneRecords,
   trimMarks,
+  writeAheads,
   fenceHeaders,
   sourcePositions,
   rejectedRecords,

@@ -8,6 +8,7 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Offset } from '../../../engine/log.ts';
+import { STORED } from './lmdb-schema.ts';
 
 /** A value as it was given its place in a topic. */
 export interface WrittenEntry {
@@ -100,23 +101,40 @@ function frameAt(bytes: Buffer, at: number): Frame | undefined {
   const crc = crc32(bytes.subarray(at + HEADER.bytes, end));
   if (bytes.readUInt32LE(at + HEADER.crc) !== crc) return undefined;
   const entries: WrittenEntry[] = [];
-  const count = bytes.readUInt32LE(at + HEADER.entries);
   let entryAt = at + HEADER.size;
-  for (let i = 0; i < count; i++) {
-    const nameAt = entryAt + ENTRY.size;
-    const nameEnd = nameAt + bytes.readUInt32LE(entryAt + ENTRY.nameBytes);
-    const valueAt = padded(nameEnd);
-    const valueEnd = valueAt + bytes.readUInt32LE(entryAt + ENTRY.valueBytes);
-    entries.push({
-      topic: bytes.toString('utf8', nameAt, nameEnd),
-      topicId: bytes.readUInt32LE(entryAt + ENTRY.topicId),
-      offset: bytes.readDoubleLE(entryAt + ENTRY.offset),
-      epoch: bytes.readDoubleLE(entryAt + ENTRY.epoch),
-      value: bytes.subarray(valueAt, valueEnd),
-    });
-    entryAt = padded(valueEnd);
+  for (let left = bytes.readUInt32LE(at + HEADER.entries); left > 0; left--) {
+    const read = entryAt + ENTRY.size <= end ? entryIn(bytes, entryAt, end) : undefined;
+    if (read === undefined) return undefined;
+    entries.push(read.entry);
+    entryAt = read.endsAt;
   }
   return { sequence: bytes.readDoubleLE(at + HEADER.sequence), entries };
+}
+
+/** Undefined when what stands there cannot be an entry that ends before `end`. */
+function entryIn(
+  bytes: Buffer,
+  at: number,
+  end: number,
+): { readonly entry: WrittenEntry; readonly endsAt: number } | undefined {
+  const nameAt = at + ENTRY.size;
+  const nameEnd = nameAt + bytes.readUInt32LE(at + ENTRY.nameBytes);
+  const valueAt = padded(nameEnd);
+  const valueEnd = valueAt + bytes.readUInt32LE(at + ENTRY.valueBytes);
+  if (nameEnd > end || padded(valueEnd) > end || valueEnd - valueAt < STORED.bytes)
+    return undefined;
+  const offset = bytes.readDoubleLE(at + ENTRY.offset);
+  const epoch = bytes.readDoubleLE(at + ENTRY.epoch);
+  if (!Number.isSafeInteger(offset) || offset < 1) return undefined;
+  if (!Number.isSafeInteger(epoch) || epoch < 0) return undefined;
+  const entry = {
+    topic: bytes.toString('utf8', nameAt, nameEnd),
+    topicId: bytes.readUInt32LE(at + ENTRY.topicId),
+    offset,
+    epoch,
+    value: bytes.subarray(valueAt, valueEnd),
+  };
+  return { entry, endsAt: padded(valueEnd) };
 }
 
 /** Zeros up to the next multiple of 8, which it returns. */
@@ -127,5 +145,5 @@ function pad(into: Buffer, at: number): number {
 }
 
 function padded(bytes: number): number {
-  return (bytes + 7) & ~7;
+  return Math.ceil(bytes / 8) * 8;
 }

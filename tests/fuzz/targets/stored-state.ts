@@ -4,6 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import {
+  encodeFrame,
+  frameBytes,
+  readFrames,
+} from '../../../connectors/logs/embedded/write-ahead-frame.ts';
+import {
   type Checkpoint,
   decodeCheckpoint,
   writeCheckpoint,
@@ -25,6 +30,7 @@ import { demand, type FuzzTarget, type Outcome, stopsOrRuns } from '../target.ts
 
 const AT_MS = Date.parse('2026-01-05T09:00:00Z');
 const FOOTER_BYTES = 16;
+const FRAME_HEADER_BYTES = 24;
 
 function checkpoint(): Checkpoint {
   const harness = new PartitionHarness();
@@ -240,6 +246,39 @@ function runMark(input: Uint8Array): Outcome {
   demand(Number.isSafeInteger(upTo) && upTo >= 0, () => `A mark at ${upTo}.`);
   return 'accepted';
 }
+
+/** As a half of the file that is written ahead: frames from their count on, the rest forged. */
+function runWriteAhead(input: Uint8Array): Outcome {
+  const half = Buffer.alloc(Math.max(FRAME_HEADER_BYTES, Math.ceil((input.length + 12) / 8) * 8));
+  half.set(input, 12);
+  half.write('LWA1');
+  half.writeUInt32LE(half.length, 8);
+  half.writeUInt32LE(crc32(half.subarray(8)), 4);
+  const { frames } = readFrames(half);
+  const values = frames.flatMap(({ entries }) => entries.map(({ value }) => value.length));
+  const bytes = values.reduce((sum, length) => sum + length, 0);
+  demand(bytes <= half.length, () => `${bytes} bytes came out of a half of ${half.length}.`);
+  return frames.length > 0 ? 'accepted' : 'refused';
+}
+
+function writeAheadSeed(count: number): Uint8Array {
+  const entries = Array.from({ length: count }, (_, i) => ({
+    topic: `in.${i}`,
+    topicId: i,
+    offset: i + 1,
+    epoch: 0,
+    value: new Uint8Array(40).fill(i),
+  }));
+  const frame = encodeFrame(Buffer.alloc(frameBytes(entries)), 1, entries);
+  return frame.subarray(12);
+}
+
+export const writeAheads: FuzzTarget = {
+  name: 'write-ahead',
+  format: 'bytes',
+  seeds: () => [0, 1, 3].map(writeAheadSeed),
+  open: () => ({ run: runWriteAhead }),
+};
 
 export const trimMarks: FuzzTarget = {
   name: 'trim-mark',
