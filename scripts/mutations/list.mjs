@@ -238,4 +238,22 @@ export const MUTATIONS = [
     from: 'this.#moves.failHeld(lane, failure);',
     to: '',
   },
+  {
+    name: 'what was written ahead is not looked for at a start',
+    file: 'connectors/logs/embedded/storage.js',
+    from: 'topics.recover(entry);',
+    to: '',
+  },
+  {
+    name: 'who has lost the folder acknowledges on',
+    file: 'connectors/logs/embedded/storage.js',
+    from: 'this.#tables.root.resetReadTxn();\n        this.#checkOwner();',
+    to: '',
+  },
+  {
+    name: 'a half is written anew before the tables have what it holds',
+    file: 'connectors/logs/embedded/storage.js',
+    from: 'if (this.#flushing.size === 0)\n            this.#turnOver();',
+    to: 'this.#turnOver();',
+  },
 ];

@@ -41,6 +41,8 @@ export class WriteAhead {
 
   /** Goes on in the other half, nothing of which may be needed any more. */
   turnOver(): void {
+    // So that the halves always follow one upon the other.
+    if (this.#usedBytes === 0) return;
     this.#half = 1 - this.#half;
     this.#usedBytes = 0;
   }

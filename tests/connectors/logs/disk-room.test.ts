@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DiskRoom } from '../../../connectors/logs/embedded/disk-room.ts';
-import { fileUsage, STORED } from '../../../connectors/logs/embedded/lmdb-schema.ts';
-import { type PendingBatch, Storage } from '../../../connectors/logs/embedded/storage.ts';
+import { fileUsage } from '../../../connectors/logs/embedded/lmdb-schema.ts';
+import { Storage } from '../../../connectors/logs/embedded/storage.ts';
 import {
   openStorageFolder,
   type StorageFolder,
 } from '../../../connectors/logs/embedded/storage-folder.ts';
-import { ENTRY, EntryKind } from '../../../connectors/logs/embedded/storage-protocol.ts';
 import { systemClock } from '../../../engine/clock.ts';
 import { Prng } from '../../support/prng.ts';
 import { SmallDisk } from '../../support/small-disk.ts';
+import { batchOf } from './storage-batches.ts';
 
 let directory: string;
 let disk: SmallDisk | undefined;
@@ -34,20 +34,6 @@ function open(folder: StorageFolder, place = directory): Storage {
     ownerToken: 'ours',
   } as const;
   return new Storage(options, systemClock, folder);
-}
-
-/** @param sizes of the envelopes, each with the topic it goes to */
-function batchOf(sizes: readonly (readonly [topic: number, bytes: number])[]): PendingBatch {
-  const lengths = sizes.map(([, bytes]) => Math.ceil((STORED.bytes + bytes) / 8) * 8);
-  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
-  const entries = new Float64Array(sizes.length * ENTRY.fields);
-  let start = 0;
-  for (const [i, [topic]] of sizes.entries()) {
-    entries.set([topic, start, lengths[i]!, EntryKind.append, 0], i * ENTRY.fields);
-    start += lengths[i]!;
-  }
-  const topics = Array.from({ length: 40 }, (_, n) => `in.${n}`);
-  return { batch: { kind: 'append', newTopics: [], entries, bytes }, topics };
 }
 
 test('room: LMDB never writes more, for what was committed or a trim, than was asked for', async () => {
@@ -72,10 +58,10 @@ test('room: LMDB never writes more, for what was committed or a trim, than was a
       const count = 1 + prng.below(prng.pick([3, 40, 2_000]));
       const sizeMax = prng.pick([50, 1_900, 2_100, 40_000]);
       const topicsMax = prng.pick([1, 40]);
-      const sizes = Array.from(
-        { length: Math.min(count, Math.ceil(4_000_000 / sizeMax)) },
-        () => [prng.below(topicsMax), prng.below(sizeMax)] as const,
-      );
+      const sizes = Array.from({ length: Math.min(count, Math.ceil(4_000_000 / sizeMax)) }, () => ({
+        topic: prng.below(topicsMax),
+        bytes: prng.below(sizeMax),
+      }));
       storage.commit([batchOf(sizes)]);
     }
   }
@@ -87,7 +73,7 @@ test('room: LMDB never writes more, for what was committed or a trim, than was a
 test('room: what the file holds is found again, free pages and all', async () => {
   const folder = openStorageFolder(directory, 'process');
   const storage = open(folder);
-  const sizes = Array.from({ length: 500 }, () => [0, 10_000] as const);
+  const sizes = Array.from({ length: 500 }, () => ({ topic: 0, bytes: 10_000 }));
   storage.commit([batchOf(sizes)]);
   storage.flush();
   const full = fileUsage(folder.tables);
@@ -107,7 +93,7 @@ describe.runIf(probe !== undefined)('on a disk that is full', () => {
     disk = (await SmallDisk.mount(DISK_BYTES))!;
     const folder = openStorageFolder(disk.folder, 'process');
     const storage = open(folder, disk.folder);
-    const batch = batchOf(Array.from({ length: 50 }, () => [0, 20_000] as const));
+    const batch = batchOf(Array.from({ length: 50 }, () => ({ topic: 0, bytes: 20_000 })));
     const fill = () => {
       let commits = 0;
       try {

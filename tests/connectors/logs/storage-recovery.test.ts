@@ -1,0 +1,128 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { envelopeKey, openTables } from '../../../connectors/logs/embedded/lmdb-schema.ts';
+import { Storage } from '../../../connectors/logs/embedded/storage.ts';
+import { openStorageFolder } from '../../../connectors/logs/embedded/storage-folder.ts';
+import { systemClock } from '../../../engine/clock.ts';
+import { Prng } from '../../support/prng.ts';
+import { batchOf, TOPICS } from './storage-batches.ts';
+
+const HALF_BYTES = 4_096;
+
+let directory: string;
+let opened: Storage[];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'lapse-storage-'));
+  opened = [];
+});
+afterEach(async () => {
+  for (const storage of opened) await storage.close().catch(() => undefined);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function open(place: string, ownerToken = 'ours'): Storage {
+  const options = { directory: place, partitionCount: 4, durability: 'process' } as const;
+  const storage = new Storage(
+    { ...options, bytesMax: Infinity, ownerToken },
+    systemClock,
+    openStorageFolder(place, 'process'),
+    HALF_BYTES,
+  );
+  opened.push(storage);
+  return storage;
+}
+
+let copies = 0;
+/** The folder as a process that dies now leaves it behind. */
+function leftBehind(): string {
+  const copy = join(directory, `copy-${++copies}`);
+  cpSync(join(directory, 'log'), copy, { recursive: true });
+  return copy;
+}
+
+/** The first bytes of what stands in each topic, trimmed parts left out. */
+async function contentsOf(place: string): Promise<Record<string, number[]>> {
+  const storage = open(place);
+  storage.flush();
+  const tables = openTables(place, 'process');
+  tables.root.resetReadTxn();
+  const contents: Record<string, number[]> = {};
+  for (const name of TOPICS) {
+    const { id, tail, trimmedUpTo } = storage.topic(name);
+    contents[name] = [];
+    for (let offset = trimmedUpTo + 1; offset <= tail; offset++) {
+      const value = tables.envelopes.get(envelopeKey(Buffer.alloc(12), id, offset));
+      contents[name].push(value?.[value.length - 1] ?? -1);
+    }
+  }
+  return contents;
+}
+
+describe('a log that is opened after its process died', () => {
+  test('holds all that was committed, wherever it stood', async () => {
+    const prng = new Prng(7);
+    const place = join(directory, 'log');
+    const storage = open(place);
+    const expected: Record<string, number[]> = Object.fromEntries(TOPICS.map((name) => [name, []]));
+    const trimmed: Record<string, number> = {};
+    for (let round = 0; round < 250; round++) {
+      if (prng.chance(0.3)) storage.flushSome();
+      if (prng.chance(0.1)) {
+        const name = prng.pick(TOPICS);
+        const upTo = prng.below(expected[name]!.length + 1);
+        storage.trimSome(name, upTo);
+        trimmed[name] = Math.max(trimmed[name] ?? 0, upTo);
+      }
+      const envelopes = Array.from({ length: 1 + prng.below(5) }, () => {
+        const topic = prng.below(TOPICS.length);
+        const mark = prng.below(256);
+        expected[TOPICS[topic]!]!.push(mark);
+        return { topic, mark, bytes: 1 + prng.below(prng.pick([60, 60, 900, 5_000])) };
+      });
+      storage.commit([batchOf(envelopes)]);
+      if (!prng.chance(0.1)) continue;
+      const found = await contentsOf(leftBehind());
+      const kept = TOPICS.map((name) => [name, expected[name]!.slice(trimmed[name] ?? 0)]);
+      expect(found).toEqual(Object.fromEntries(kept));
+    }
+  });
+
+  test('does without a commit that was being written', async () => {
+    const place = join(directory, 'log');
+    const storage = open(place);
+    storage.commit([batchOf([{ topic: 0, mark: 1, bytes: 10 }])]);
+    storage.commit([batchOf([{ topic: 0, mark: 2, bytes: 10 }])]);
+    const copy = leftBehind();
+    const path = join(copy, 'write-ahead');
+    const bytes = readFileSync(path);
+    bytes.fill(0, bytes.indexOf(Buffer.of(2, 2, 2, 2)), HALF_BYTES);
+    writeFileSync(path, bytes);
+    expect((await contentsOf(copy))[TOPICS[0]!]).toEqual([1]);
+  });
+
+  test('refuses to go on where a commit that was acknowledged is damaged', () => {
+    const place = join(directory, 'log');
+    const storage = open(place);
+    for (const mark of [1, 2, 3]) storage.commit([batchOf([{ topic: 0, mark, bytes: 10 }])]);
+    const copy = leftBehind();
+    const path = join(copy, 'write-ahead');
+    const bytes = readFileSync(path);
+    bytes[bytes.indexOf(Buffer.of(2, 2, 2, 2))]! ^= 1;
+    writeFileSync(path, bytes);
+    expect(() => open(copy)).toThrow(expect.objectContaining({ code: 'ERR_LOG_CORRUPT' }));
+  });
+
+  test('holds nothing that one who had lost the folder wrote, and he is told', () => {
+    const place = join(directory, 'log');
+    const older = open(place, 'older');
+    older.commit([batchOf([{ topic: 0, mark: 1, bytes: 10 }])]);
+    const newer = open(place, 'newer');
+    const late = () => older.commit([batchOf([{ topic: 0, mark: 2, bytes: 10 }])]);
+    expect(late).toThrow(expect.objectContaining({ code: 'ERR_DATA_IN_USE' }));
+    expect(newer.topic(TOPICS[0]!).tail).toBe(1);
+    newer.commit([batchOf([{ topic: 0, mark: 3, bytes: 10 }])]);
+    expect(open(leftBehind(), 'newest').topic(TOPICS[0]!).tail).toBe(2);
+  });
+});
