@@ -1,13 +1,15 @@
 /**
  * The one writer of an embedded log, as its clients talk to it. It gathers every batch that has
  * arrived, commits them together (one wait for the disk for all of them), answers their clients and
- * tells those who follow the touched topics. In between, the tables take over what was committed. Any failure but a full disk ends it: after
- * a failed sync nobody can say what the disk holds, only opening the log anew can.
+ * tells those who follow the touched topics. In between, the tables take over what was committed.
+ * Any failure but a full disk ends it: after a failed sync nobody can say what the disk holds, only
+ * opening the log anew can.
  */
 import type { Clock } from '../../../engine/clock.ts';
 import { LapseError, messageOf } from '../../../engine/errors.ts';
+import type { PendingBatch } from './apply-batch.ts';
 import { freshValues } from './fresh-values.ts';
-import { fullError, type PendingBatch, type Storage } from './storage.ts';
+import { fullError, type Storage } from './storage.ts';
 import {
   type Answer,
   ENTRY,
@@ -111,11 +113,11 @@ export class StorageService {
       return;
     }
     try {
-      const { results, touched } = this.#storage.commit(batches);
+      const { results, counts } = this.#storage.commit(batches);
       for (const [i, { client }] of batches.entries()) {
         tell(client, { kind: 'appended', results: results[i]! }, [results[i]!.buffer]);
       }
-      this.#notify(touched);
+      this.#notify(counts);
     } catch (error) {
       if (!(error instanceof LapseError) || error.code !== 'ERR_LOG_FULL') throw error;
       this.#isFullUntilMs = this.#clock.now() + FULL_PAUSE_MS;
@@ -135,6 +137,7 @@ export class StorageService {
 
   /** One step, so that appends never wait for a long one. */
   #flushSome(): void {
+    this.#isFlushing ||= this.#storage.mustFlush;
     if (!this.#isFlushing) {
       if (this.#storage.isDirty) this.#flushLater(FLUSH_AFTER_MS);
       return;

@@ -3,21 +3,14 @@
  * over in steps what has gathered there. What is remembered is always what the disk holds: after a
  * transaction that was refused it is read anew.
  */
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../../engine/clock.ts';
-import { externalError, LapseError, messageOf, userError } from '../../../engine/errors.ts';
-import { judgeFence } from '../../../engine/fence.ts';
+import { externalError, LapseError, messageOf } from '../../../engine/errors.ts';
 import type { Offset } from '../../../engine/log.ts';
-import { LOG_FORMAT_VERSION, type LogTables, readFence, STORED } from './lmdb-schema.ts';
+import { applyBatch, type PendingBatch } from './apply-batch.ts';
+import type { LogTables } from './lmdb-schema.ts';
+import { checkOwner, takeLog } from './log-identity.ts';
 import { openStorageFolder, type StorageFolder } from './storage-folder.ts';
-import {
-  type AppendBatch,
-  ENTRY,
-  EntryKind,
-  RESULT,
-  ResultStatus,
-  type StorageThreadData,
-} from './storage-protocol.ts';
+import { ENTRY, type StorageThreadData } from './storage-protocol.ts';
 import { type Topic, Topics } from './topics.ts';
 import { WriteAhead, writtenAhead } from './write-ahead.ts';
 import type { WrittenEntry } from './write-ahead-frame.ts';
@@ -28,17 +21,11 @@ import {
   TRIM_BYTES,
 } from './written-bytes.ts';
 
-/** A batch and the names of the topics that its client has sent so far. */
-export interface PendingBatch {
-  readonly batch: AppendBatch;
-  readonly topics: readonly string[];
-}
-
 export interface Committed {
   /** One a batch. */
   readonly results: readonly Float64Array<ArrayBuffer>[];
   /** How many values each topic has got. */
-  readonly touched: ReadonlyMap<Topic, number>;
+  readonly counts: ReadonlyMap<Topic, number>;
 }
 
 /** Envelopes deleted in one transaction of a trim; a longer one would keep appends waiting. */
@@ -61,9 +48,6 @@ export class Storage {
   readonly #ahead: WriteAhead;
   readonly #aheadBytes: number;
   #topics: Topics;
-  /** What a flush of all that the tables lack writes: of its values. */
-  #unflushedBytes = 0;
-  #unflushed = new Set<Topic>();
   /** What the half that is not written to may still hold unflushed values of. */
   #flushing = new Set<Topic>();
 
@@ -82,11 +66,11 @@ export class Storage {
     this.#folder = folder;
     this.#tables = folder.tables;
     this.#aheadBytes = aheadBytes;
-    this.#take(OPENING_BYTES);
+    this.#demandRoom(OPENING_BYTES);
     // First: from then on, whoever had the folder acknowledges nothing more.
-    this.id = this.#identify();
+    this.id = takeLog(this.#tables, this.#options);
     this.#topics = this.#recover();
-    this.#take(bytesWrittenFor(this.#unflushedBytes, this.#unflushed.size));
+    this.#demandRoom(bytesWrittenFor(this.#topics.unflushedBytes, this.#topics.unflushed.size));
     this.flush();
     this.#ahead = this.#beginAhead();
   }
@@ -96,9 +80,14 @@ export class Storage {
     return this.#topics.get(name);
   }
 
+  /** A half is full, and should be flushed before the other one is. */
+  get mustFlush(): boolean {
+    return this.#flushing.size > 0;
+  }
+
   /** There is something that the tables do not have. */
   get isDirty(): boolean {
-    return this.#unflushed.size > 0;
+    return this.#topics.unflushed.size > 0;
   }
 
   /**
@@ -107,15 +96,20 @@ export class Storage {
    *   `ERR_LOG_UNAVAILABLE`: the storage must not be used any more
    */
   commit(batches: readonly PendingBatch[]): Committed {
-    this.#takeFor(batches);
-    const touched = new Map<Topic, number>();
-    const entries: WrittenEntry[] = [];
+    this.#demandRoomFor(batches);
+    const given = { storedAtMs: this.#clock.now(), bytesMax: this.#options.bytesMax };
+    const applied = batches.map((pending) => applyBatch(this.#topics, pending, given));
+    const entries = applied.flatMap((one) => one.entries);
+    const counts = new Map<Topic, number>();
     let bytes = 0;
-    const results = batches.map((pending) => this.#applyBatch(pending, touched, entries));
-    for (const { value } of entries) bytes += value.length;
-    if (bytes > this.#aheadBytes * AHEAD_SHARE_MAX) this.#flushTopics(touched.keys());
+    for (const { topic: name, value } of entries) {
+      const topic = this.topic(name);
+      counts.set(topic, (counts.get(topic) ?? 0) + 1);
+      bytes += value.length;
+    }
+    if (bytes > this.#aheadBytes * AHEAD_SHARE_MAX) this.#flushTopics(counts.keys());
     else if (entries.length > 0) this.#writeAhead(entries);
-    return { results, touched };
+    return { results: applied.map(({ results }) => results), counts };
   }
 
   /**
@@ -140,7 +134,7 @@ export class Storage {
    * @throws as `commit`
    */
   flush(): void {
-    if (this.isDirty) this.#flushTopics([...this.#unflushed]);
+    if (this.isDirty) this.#flushTopics(this.#topics.unflushed);
   }
 
   /**
@@ -152,7 +146,7 @@ export class Storage {
     const goal = Math.min(upTo, topic.tail);
     if (goal <= topic.trimmedUpTo) return true;
     if (topic.unflushed.length > 0) this.#flushTopics([topic]);
-    this.#take(TRIM_BYTES);
+    this.#demandRoom(TRIM_BYTES);
     this.#transaction(() => {
       this.#topics.forget(topic, Math.min(goal, topic.trimmedUpTo + TRIM_STEP));
       this.#topics.put(topic);
@@ -174,47 +168,13 @@ export class Storage {
     await this.#tables.root.close();
   }
 
-  #identify(): string {
-    const { partitionCount, ownerToken, directory } = this.#options;
-    const stored = this.#tables.identity.get('log');
-    if (stored !== undefined && stored.formatVersion !== LOG_FORMAT_VERSION) {
-      throw userError(
-        'ERR_LOG_VERSION',
-        `The log in '${directory}' must be of format ${LOG_FORMAT_VERSION}, it is of format ` +
-          `${stored.formatVersion}: another version of Lapse wrote it.`,
-        { directory, formatVersion: stored.formatVersion },
-      );
-    }
-    if (stored !== undefined && stored.partitionCount !== partitionCount) {
-      throw userError(
-        'ERR_PARTITION_COUNT',
-        `The log in '${directory}' has ${stored.partitionCount} partitions for good, ` +
-          `it cannot be opened with ${partitionCount}.`,
-        { directory, stored: stored.partitionCount, wanted: partitionCount },
-      );
-    }
-    const id = stored?.id ?? randomUUID();
-    this.#tables.identity.putSync('log', {
-      formatVersion: LOG_FORMAT_VERSION,
-      partitionCount,
-      id,
-      ownerToken,
-    });
-    return id;
-  }
-
   /** What the disk holds: the tables, and what was written ahead of them. */
   #recover(): Topics {
     this.#folder.room.written();
     const topics = new Topics(this.#tables);
     for (const entry of writtenAhead(this.#folder.writeAhead)) topics.recover(entry);
-    this.#unflushed = new Set(topics.unflushed());
     // Both halves may hold some of it.
-    this.#flushing = new Set(this.#unflushed);
-    this.#unflushedBytes = 0;
-    for (const { unflushed } of this.#unflushed) {
-      for (const value of unflushed) this.#unflushedBytes += bytesWrittenForValue(value.length);
-    }
+    this.#flushing = new Set(topics.unflushed);
     return topics;
   }
 
@@ -231,12 +191,13 @@ export class Storage {
   }
 
   /** Makes sure that the tables have room for this many bytes, and for a trim. */
-  #take(bytes: number): void {
+  #demandRoom(bytes: number): void {
     if (!this.#folder.room.has(bytes)) throw fullError(NO_ROOM);
   }
 
-  #takeFor(batches: readonly PendingBatch[]): void {
-    let bytes = this.#unflushedBytes;
+  #demandRoomFor(batches: readonly PendingBatch[]): void {
+    const { unflushed, unflushedBytes } = this.#topics;
+    let bytes = unflushedBytes;
     const topics = new Set<string>();
     for (const { batch, topics: names } of batches) {
       const { entries } = batch;
@@ -245,7 +206,7 @@ export class Storage {
         topics.add(names[entries[at + ENTRY.topic]!]!);
       }
     }
-    this.#take(bytesWrittenFor(bytes, this.#unflushed.size + topics.size) + TRIM_BYTES);
+    this.#demandRoom(bytesWrittenFor(bytes, unflushed.size + topics.size) + TRIM_BYTES);
   }
 
   #writeAhead(entries: readonly WrittenEntry[]): void {
@@ -264,12 +225,12 @@ export class Storage {
     }
     // After the bytes are there: whoever takes the folder says so first and then reads them.
     this.#tables.root.resetReadTxn();
-    this.#checkOwner();
+    checkOwner(this.#tables, this.#options);
   }
 
   /** What was written up to now is to be flushed; new frames go to the half that has been. */
   #turnOver(): void {
-    this.#flushing = new Set(this.#unflushed);
+    this.#flushing = new Set(this.#topics.unflushed);
     this.#ahead.turnOver();
   }
 
@@ -279,11 +240,7 @@ export class Storage {
       for (const topic of topics) this.#topics.put(topic);
     });
     for (const topic of topics) {
-      for (const value of topic.unflushed) {
-        this.#unflushedBytes -= bytesWrittenForValue(value.length);
-      }
       this.#topics.flushed(topic);
-      this.#unflushed.delete(topic);
       this.#flushing.delete(topic);
     }
   }
@@ -291,7 +248,7 @@ export class Storage {
   #transaction<Result>(work: () => Result): Result {
     try {
       return this.#tables.root.transactionSync(() => {
-        this.#checkOwner();
+        checkOwner(this.#tables, this.#options);
         return work();
       });
     } catch (error) {
@@ -306,74 +263,12 @@ export class Storage {
     }
   }
 
-  #checkOwner(): void {
-    const owner = this.#tables.identity.get('log')?.ownerToken;
-    if (owner === this.#options.ownerToken) return;
-    throw userError(
-      'ERR_DATA_IN_USE',
-      `The data folder must belong to one process at a time, '${this.#options.directory}' ` +
-        'was taken over by another one.',
-    );
-  }
-
   #unavailable(error: unknown): LapseError {
     return externalError(
       'ERR_LOG_UNAVAILABLE',
       `The log in '${this.#options.directory}' must take writes, it failed: ${messageOf(error)}.`,
       { cause: error },
     );
-  }
-
-  #applyBatch(
-    { batch, topics }: PendingBatch,
-    touched: Map<Topic, number>,
-    written: WrittenEntry[],
-  ): Float64Array<ArrayBuffer> {
-    const { entries, bytes } = batch;
-    const count = entries.length / ENTRY.fields;
-    const results = new Float64Array(count * RESULT.fields);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const storedAtMs = this.#clock.now();
-    for (let i = 0; i < count; i++) {
-      const at = i * ENTRY.fields;
-      const topic = this.topic(topics[entries[at + ENTRY.topic]!]!);
-      const start = entries[at + ENTRY.start]!;
-      const length = entries[at + ENTRY.length]!;
-      const isClaim = entries[at + ENTRY.kind] === EntryKind.claim;
-      const epoch = isClaim ? entries[at + ENTRY.epoch]! : 0;
-      const verdict = this.#judge(topic, view, start, length, epoch);
-      results[i * RESULT.fields + RESULT.status] = verdict.status;
-      results[i * RESULT.fields + RESULT.value] = verdict.value;
-      if (verdict.status !== ResultStatus.stored) continue;
-      view.setFloat64(start + STORED.storedAtMs, storedAtMs, true);
-      const value = bytes.subarray(start, start + length);
-      this.#topics.append(topic, value, epoch);
-      this.#unflushed.add(topic);
-      this.#unflushedBytes += bytesWrittenForValue(length);
-      written.push({ topic: topic.name, topicId: topic.id, offset: topic.tail, epoch, value });
-      touched.set(topic, (touched.get(topic) ?? 0) + 1);
-    }
-    return results;
-  }
-
-  /** @param epoch of a claim, 0 of an append */
-  #judge(topic: Topic, view: DataView, start: number, length: number, epoch: number) {
-    if (epoch > 0 && epoch <= topic.epoch) {
-      return { status: ResultStatus.taken, value: topic.epoch };
-    }
-    const fence = readFence(view, start);
-    if (fence !== undefined) {
-      const stored = topic.positions.get(fence.writer);
-      const verdict = judgeFence(stored, { position: fence.position });
-      if (verdict === 'fenced') {
-        return { status: ResultStatus.fenced, value: stored?.epoch ?? 0 };
-      }
-      if (verdict === 'replay') return { status: ResultStatus.replay, value: 0 };
-    }
-    if (this.#topics.bytes + length > this.#options.bytesMax) {
-      return { status: ResultStatus.full, value: 0 };
-    }
-    return { status: ResultStatus.stored, value: topic.tail + 1 };
   }
 }
 

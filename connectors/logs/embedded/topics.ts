@@ -13,6 +13,7 @@ import {
   type TopicRecord,
 } from './lmdb-schema.ts';
 import type { WrittenEntry } from './write-ahead-frame.ts';
+import { bytesWrittenForValue } from './written-bytes.ts';
 
 export interface Topic extends TopicRecord {
   readonly name: string;
@@ -32,9 +33,12 @@ export class Topics {
   readonly #tables: LogTables;
   readonly #key = Buffer.alloc(ENVELOPE_KEY_BYTES);
   readonly #byName = new Map<string, Topic>();
+  readonly #unflushed = new Set<Topic>();
   #count = 0;
   /** Of all values kept. */
   bytes = 0;
+  /** What LMDB writes of the values that the tables do not have yet, see `written-bytes.ts`. */
+  unflushedBytes = 0;
 
   /** As the tables have it. */
   constructor(tables: LogTables) {
@@ -57,8 +61,9 @@ export class Topics {
     return this.#byName.get(name) ?? this.#create(name, this.#count);
   }
 
-  unflushed(): Topic[] {
-    return [...this.#byName.values()].filter(({ unflushed }) => unflushed.length > 0);
+  /** Those with values that the tables do not have yet. */
+  get unflushed(): ReadonlySet<Topic> {
+    return this.#unflushed;
   }
 
   /** Puts a value to the end of its topic. */
@@ -71,6 +76,8 @@ export class Topics {
       topic.movedWriters.add(fence.writer);
     }
     topic.unflushed.push(value);
+    this.#unflushed.add(topic);
+    this.unflushedBytes += bytesWrittenForValue(value.length);
     topic.bytes += value.length;
     this.bytes += value.length;
   }
@@ -112,6 +119,8 @@ export class Topics {
 
   /** What was put is durable. */
   flushed(topic: Topic): void {
+    for (const { length } of topic.unflushed) this.unflushedBytes -= bytesWrittenForValue(length);
+    this.#unflushed.delete(topic);
     topic.unflushed = [];
     topic.movedWriters.clear();
   }

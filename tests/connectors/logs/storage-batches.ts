@@ -1,5 +1,5 @@
+import type { PendingBatch } from '../../../connectors/logs/embedded/apply-batch.ts';
 import { STORED } from '../../../connectors/logs/embedded/lmdb-schema.ts';
-import type { PendingBatch } from '../../../connectors/logs/embedded/storage.ts';
 import { ENTRY, EntryKind } from '../../../connectors/logs/embedded/storage-protocol.ts';
 
 export const TOPICS: readonly string[] = Array.from({ length: 40 }, (_, n) => `in.${n}`);
