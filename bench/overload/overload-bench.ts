@@ -19,7 +19,7 @@ import { HealthyStream } from './healthy-stream.ts';
 import { type Measured, type Moments, overloadFindings } from './overload-findings.ts';
 import type { FromReceivers, ToReceivers } from './receivers.ts';
 import { definitionsFile, EVERY } from './scene.ts';
-import { isCalm, VitalsWatch } from './vitals.ts';
+import { isDrained, VitalsWatch } from './vitals.ts';
 
 export interface OverloadOptions {
   readonly log: 'embedded' | 'jetstream';
@@ -200,15 +200,12 @@ async function drained(
   while (Date.now() < giveUpAtMs) {
     const { messages } = await receivers.ask('count', 'count');
     const vitals = await watch.look();
-    const { pending } = vitals;
-    const others = [...pending].filter(([webhook]) => webhook !== 'healthy');
-    const isIdle = isCalm(vitals) && others.every(([, count]) => count === 0);
     const isDelivered =
       messages.burst >= windows &&
       messages.slow >= Math.floor(acknowledged / EVERY.slow) &&
       messages.sample >= Math.floor(acknowledged / EVERY.sample) &&
       messages.joined >= Math.floor(acknowledged / EVERY.joined);
-    if (isIdle && isDelivered) return Date.now();
+    if (isDrained(vitals) && isDelivered) return Date.now();
     await sleep(DRAINED_LOOK_MS);
   }
   return undefined;

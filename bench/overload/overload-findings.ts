@@ -193,6 +193,7 @@ function memoryOf(options: OverloadOptions, measured: Measured): Measure[] {
     value: Math.max(0, ...during.map((one) => one.pending.get(webhook) ?? 0)),
     unit: 'deliveries',
   }));
+  const unread = Math.max(0, ...during.flatMap((one) => [...one.unread.values()]));
   return [
     { what: 'memory before, windows staged', value: before / MIB, unit },
     {
@@ -212,6 +213,7 @@ function memoryOf(options: OverloadOptions, measured: Measured): Measure[] {
     { what: 'most bytes in the intake', value: maxOf(during, 'intakeBytes') / MIB, unit },
     { what: 'most outputs waiting', value: maxOf(during, 'outputsWaiting'), unit: 'deliveries' },
     ...pending,
+    { what: 'most unread in the log of a lane', value: unread, unit: 'deliveries' },
   ];
 }
 

@@ -17,16 +17,32 @@ export interface Vitals {
   readonly appended: number;
   /** Deliveries in memory, by webhook. */
   readonly pending: ReadonlyMap<string, number>;
+  /** Deliveries that stand unread in the webhook's lane, by webhook. */
+  readonly unread: ReadonlyMap<string, number>;
 }
 
 const KIB = 1_024;
 /** What the healthy stream and the ticks alone leave on the way; counts are up to 250 ms old. */
 const CALM_RECORDS = 500;
 const CALM_BYTES = 64 * KIB;
+/** Of the healthy stream's deliveries: what leaves within a second. */
+const CALM_DELIVERIES = 100;
 
 /** Nothing stands before the doors, the partitions or the lanes but the healthy stream. */
 export function isCalm({ lagRecords, intakeBytes, outputsWaiting }: Vitals): boolean {
   return lagRecords < CALM_RECORDS && intakeBytes < CALM_BYTES && outputsWaiting < CALM_RECORDS;
+}
+
+/** Nothing stands in the lanes either, in memory or unread, but what the healthy stream leaves. */
+export function isDrained(vitals: Vitals): boolean {
+  const isEmpty = (webhook: string) =>
+    waitingOf(vitals, webhook) <= (webhook === 'healthy' ? CALM_DELIVERIES : 0);
+  return isCalm(vitals) && [...vitals.pending.keys()].every(isEmpty);
+}
+
+/** Deliveries of a webhook that have no outcome yet, in memory and unread. */
+function waitingOf({ pending, unread }: Vitals, webhook: string): number {
+  return (pending.get(webhook) ?? 0) + (unread.get(webhook) ?? 0);
 }
 
 export class VitalsWatch {
@@ -63,7 +79,12 @@ export class VitalsWatch {
       Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
     const operator = (what: string) =>
       Number(new RegExp(`^lapse_operator_total{what="${what}"} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
-    const pending = text.matchAll(/^lapse_deliveries_pending\{webhook="([^"]+)"\} (\S+)$/gm);
+    const byWebhook = (name: string) =>
+      new Map(
+        [...text.matchAll(new RegExp(`^${name}\\{webhook="([^"]+)"\\} (\\S+)$`, 'gm'))].map(
+          ([, webhook, count]) => [webhook!, Number(count)] as const,
+        ),
+      );
     const vitals: Vitals = {
       atMs: Date.now(),
       ...memoryOf(this.#pid),
@@ -75,7 +96,8 @@ export class VitalsWatch {
       windowsFired: operator('windowsFired'),
       events: operator('events'),
       appended: value('lapse_records_appended_total'),
-      pending: new Map([...pending].map(([, webhook, count]) => [webhook!, Number(count)])),
+      pending: byWebhook('lapse_deliveries_pending'),
+      unread: byWebhook('lapse_deliveries_unread'),
     };
     this.samples.push(vitals);
     return vitals;
