@@ -34,9 +34,9 @@ const TRIM_STEP = 2_000;
 const AHEAD_BYTES = 4 * 2 ** 20;
 /** A commit of a larger share of it goes to the tables at once: writing it twice does not pay. */
 const AHEAD_SHARE_MAX = 1 / 4;
-/** What a step of a flush writes: some ms, for which appends wait. */
-const FLUSH_STEP_BYTES = 256 * 1024;
-const FLUSH_STEP_TOPICS = 16;
+/** What a step of a flush writes at most, about: 2 to 4 ms, for which appends wait. */
+const FLUSH_STEP_BYTES = 64 * 1024;
+const FLUSH_STEP_TOPICS = 4;
 const NO_ROOM = 'its disk gives no more room';
 
 export class Storage {
