@@ -278,7 +278,6 @@ export class NatsDoor {
       },
       onFailure: (error) => {
         this.#trouble('Events could not be stored and will be read again', error);
-        this.#session?.break('events could not be stored');
       },
     });
   }
@@ -302,9 +301,13 @@ export class NatsDoor {
     if (pending > 0 && isLate && !this.#horizon.isBehind) this.#probe.fellBehind();
   }
 
-  /** At once, and not when the whole chunk has settled: a tick must not pass meanwhile. */
+  /**
+   * At once, and not when the whole chunk has settled: no tick must pass meanwhile, and no message
+   * that is on its way overtake what comes again.
+   */
   #fallBack(): void {
     this.#isLost = true;
+    this.#session?.break('events could not be stored');
     this.#probe.forget();
     this.#horizon.fallBack(this.#durableStoredAtMs);
   }

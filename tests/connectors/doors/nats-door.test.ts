@@ -238,6 +238,35 @@ describe.skipIf(programs.length === 0).each(servers)('NATS door on $version', (p
     ]);
   });
 
+  test('nothing that is on its way overtakes what could not be stored', async () => {
+    newNames();
+    const partition = partitionOf('u1', PARTITION_COUNT);
+    const other = ['u2', 'u3', 'u4'].find((id) => partitionOf(id, PARTITION_COUNT) !== partition)!;
+    let failures = 1;
+    let letGo: (() => void) | undefined;
+    const stage = behindTheDoor({
+      beforeStore: (topic) => {
+        if (topic === `in.${partition}` && failures-- > 0) throw new Error('the disk is full');
+        // What came with it takes longer.
+        if (topic !== `in.${partitionOf(other, PARTITION_COUNT)}` || letGo !== undefined) return;
+        return new Promise<void>((resolve) => {
+          letGo = resolve;
+        });
+      },
+    });
+    const door = await open(stage);
+    await publish(JSON.stringify([track(0), track(1, other)]));
+    await until(() => stage.intake.appendsFailed === 1);
+    const { seq } = await publish(JSON.stringify(track(2)));
+    const manager = await jetstreamManager(connection);
+    const isRead = async () => (await manager.streams.info(names.stream)).state.consumer_count > 0;
+    while (stage.intake.recordsAppended === 0 && (await isRead()));
+    letGo!();
+    await until(() => door.durableSequence === seq);
+    const records = recordsOf(stage.log, partition).flat();
+    expect(records.map(({ properties }) => properties.i)).toEqual([0, 2]);
+  });
+
   test('it goes on when the server has crashed and is back', async () => {
     newNames();
     const stage = behindTheDoor();
