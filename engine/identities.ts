@@ -5,7 +5,10 @@ import { Arena } from './state/arena.ts';
 import { keyOf } from './state/key.ts';
 
 /** Two ids of one user: what is known under `from` belongs to `to` from now on. */
-export type Join = Pick<Alias, 'from' | 'to' | 'joinedAtMs'>;
+export interface Join extends Alias {
+  /** Whose `from` was until then; absent when it was its own, or when nothing has changed. */
+  readonly before?: Pick<Alias, 'to' | 'joinedAtMs'>;
+}
 
 const NO_JOINS: readonly Join[] = [];
 /** So long a message id is remembered (E7). */
@@ -43,9 +46,7 @@ export class Identities {
       const from = id.isAnonymous ? id : now;
       // What survives has no alias, so that no chain ever closes to a ring.
       if (isSame(from, to)) continue;
-      const join = { from, to, joinedAtMs: receivedAtMs };
-      this.learn(join);
-      joins.push(join);
+      joins.push(this.#change({ from, to, joinedAtMs: receivedAtMs }));
     }
     return joins;
   }
@@ -77,12 +78,27 @@ export class Identities {
     if (isRemembered && mayBeOlder) {
       const join = { from, to: user, joinedAtMs };
       const isChain = !isSame(first.to, user);
-      if (isChain) this.learn(join);
-      return { join, isChain };
+      return { join: isChain ? this.#change(join) : join, isChain };
     }
     event.userId = user.id;
     event.isAnonymous = user.isAnonymous;
     return undefined;
+  }
+
+  /**
+   * As if the join, or the end of a chain that was told, had not come. What was learned of its ids
+   * since then has been taken back before.
+   */
+  takeBack({ from, before }: Join): void {
+    const key = keyOf(from.id, from.isAnonymous);
+    if (before === undefined) this.#aliases.remove(key);
+    else this.#aliases.set(key, before.to, before.joinedAtMs);
+  }
+
+  #change(alias: Alias): Join {
+    const before = this.#aliases.get(keyOf(alias.from.id, alias.from.isAnonymous));
+    this.learn(alias);
+    return before === undefined ? alias : { ...alias, before };
   }
 
   /** To the end of the chain, and when its newest link was made. */

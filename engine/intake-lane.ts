@@ -114,7 +114,7 @@ export class IntakeLane {
 
   /**
    * Adds the record by which a user leaves the partition.
-   * @param laneMs what `timeOf` gave for it
+   * @param laneMs the lane's time, which stays
    */
   leave(leave: Leave, receivedAtMs: number, laneMs: number): void {
     const flags = receivedAtMs > laneMs ? RecordFlag.ahead : 0;

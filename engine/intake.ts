@@ -94,6 +94,8 @@ export class Intake {
       onHeld: (bytesMore) => {
         this.#bytesInFlight += bytesMore;
       },
+      takeBack: (join) => this.identities.takeBack(join),
+      whenPassed: (atMs, callback) => this.horizon.wait(atMs, callback),
       onReleased: (lane) => this.#ticks.released(lane),
     });
   }
@@ -142,11 +144,11 @@ export class Intake {
   add(event: IncomingEvent, receivedAtMs: number, acknowledgement: Acknowledgement): void {
     if (this.#failure !== undefined) throw this.#failure;
     const joins = this.identities.join(event, receivedAtMs);
-    for (const join of joins) this.#moves.move(join, receivedAtMs, acknowledgement);
+    for (const join of joins) this.#moves.move(join, receivedAtMs, acknowledgement, true);
     if (event.kind === RecordKind.alias) {
       // An alias has said everything by joining. What it says may be known and not durable yet.
       const known = joins.length > 0 ? [] : this.identities.known(event);
-      for (const join of known) this.#moves.move(join, receivedAtMs, acknowledgement);
+      for (const join of known) this.#moves.move(join, receivedAtMs, acknowledgement, false);
       return;
     }
     const relay = this.identities.settle(event, receivedAtMs);
@@ -252,7 +254,9 @@ export class Intake {
     receivedAtMs: number,
     acknowledgement: Acknowledgement | undefined,
   ): void {
-    const laneMs = lane.timeOf(receivedAtMs);
+    // It brings no time: said again it may stand before what failed with it and comes again.
+    const laneMs = lane.lastReceivedAtMs;
+    lane.makeRoom(Math.max(receivedAtMs, laneMs));
     const before = lane.gatheredBytes;
     lane.leave(leave, receivedAtMs, laneMs);
     this.#added(lane, before, acknowledgement);
@@ -310,30 +314,26 @@ export class Intake {
     lane.isAppending = false;
     this.#appends--;
     const failure = error === undefined ? undefined : unavailable(error);
-    const settled = [sealed];
     if (failure === undefined) {
       this.envelopesAppended++;
       this.recordsAppended += sealed.recordCount;
       this.#unread.appended(sealed.recordCount, this.#clock.now());
-    } else {
-      this.appendsFailed++;
-      // What its door brings again must not be overtaken by what waits behind it, ticks above all:
-      // it may cancel what they fire. So all of that fails with it.
-      const comesAgain = sealed.acknowledgements.some(({ onFailure }) => onFailure !== undefined);
-      if (comesAgain) {
-        settled.push(...lane.dropBehind(sealed));
-        this.#moves.failHeld(lane, failure);
-      }
-      this.#leaveAgain(
-        lane,
-        settled.flatMap(({ leaves }) => leaves),
-      );
-    }
+    } else this.appendsFailed++;
+    // What its door brings again must not be overtaken by what waits behind it, ticks above all:
+    // it may cancel what they fire. So all of that fails with it.
+    const isRead = sealed.acknowledgements.some(({ onFailure }) => onFailure !== undefined);
+    const comesAgain = failure !== undefined && isRead;
+    const settled = comesAgain ? [sealed, ...lane.dropBehind(sealed)] : [sealed];
     for (const { bytes, acknowledgements } of settled) {
       this.#bytesInFlight -= bytes.length;
       for (const acknowledgement of acknowledgements) acknowledgement.settle(failure);
-      lane.settled();
     }
+    if (failure !== undefined) {
+      const leaves = settled.flatMap((one) => one.leaves);
+      if (comesAgain) this.#moves.failHeld(lane, leaves, failure);
+      this.#leaveAgain(lane, leaves);
+    }
+    for (const _ of settled) lane.settled();
     this.#enqueue(lane);
     this.#tellRoom();
     this.#tellIdle();

@@ -52,6 +52,11 @@ export class AliasTable {
     this.#blobs.put(key, bytes.subarray(0, end));
   }
 
+  /** The id is its own again. */
+  remove(key: Key): void {
+    this.#blobs.remove(key);
+  }
+
   *entries(): Generator<Alias> {
     const key = emptyKey();
     for (const { bytes, start } of this.#blobs.entries(key)) {

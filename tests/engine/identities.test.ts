@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Identities } from '../../engine/identities.ts';
+import { Identities, type Join } from '../../engine/identities.ts';
 import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import { Prng } from '../support/prng.ts';
@@ -68,7 +68,8 @@ describe('who is who', () => {
   test('a shared device goes to whom identified last', () => {
     const identities = new Identities();
     identities.join(identify(known('ann'), anon('tablet')), NOW_MS);
-    const join = { from: anon('tablet'), to: known('bob'), joinedAtMs: NOW_MS + 5 };
+    const before = { to: known('ann'), joinedAtMs: NOW_MS };
+    const join = { from: anon('tablet'), to: known('bob'), joinedAtMs: NOW_MS + 5, before };
     expect(identities.join(identify(known('bob'), anon('tablet')), NOW_MS + 5)).toEqual([join]);
     expect(ownerOf(identities, anon('tablet'))).toEqual(known('bob'));
     expect(ownerOf(identities, known('ann'))).toEqual(known('ann'));
@@ -112,8 +113,9 @@ describe('who is who', () => {
         NOW_MS + 2,
       );
     const join = { from: anon('a1'), to: known('c'), joinedAtMs: NOW_MS + 1 };
+    const before = { to: known('b'), joinedAtMs: NOW_MS };
     expect([settle(), settle()]).toEqual([
-      { join, isChain: true },
+      { join: { ...join, before }, isChain: true },
       { join, isChain: false },
     ]);
   });
@@ -128,6 +130,31 @@ describe('who is who', () => {
     expect(identities.known(event)).toEqual([
       { from: anon('a1'), to: known('ann'), joinedAtMs: NOW_MS },
     ]);
+  });
+
+  test('what is taken back, from the newest on, is as if it had not been learned', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const prng = new Prng(seed);
+      const identities = new Identities();
+      const ids = [...'abcde'].flatMap((id) => [anon(id), known(id)]);
+      const owners = () => [identities.count, ...ids.map((id) => ownerOf(identities, id))];
+      const steps: { readonly before: unknown; readonly learned: readonly Join[] }[] = [];
+      for (let step = 0; step < 30; step++) {
+        const before = owners();
+        if (prng.chance(0.5)) {
+          const event = identify(prng.pick(ids), prng.pick(ids));
+          steps.push({ before, learned: identities.join(event, NOW_MS) });
+          continue;
+        }
+        const { id: userId, isAnonymous } = prng.pick(ids);
+        const relay = identities.settle(anEvent({ userId, isAnonymous, eventAtMs: 0 }), NOW_MS);
+        steps.push({ before, learned: relay?.isChain === true ? [relay.join] : [] });
+      }
+      for (const { before, learned } of steps.toReversed()) {
+        for (const join of learned.toReversed()) identities.takeBack(join);
+        expect(owners(), `seed ${seed}`).toEqual(before);
+      }
+    }
   });
 
   test('every id leads to one owner and no chain is a ring, whatever joins what', () => {

@@ -69,17 +69,6 @@ test('what others sent behind it fails with it, and they may come again', async 
   expect([kinds(), intake.bytesInFlight]).toEqual([[], 0]);
 });
 
-test('a leave behind it stays, as a gate waits for it', async () => {
-  const { intake, first, fail, kinds } = await stage();
-  const behind = new Acknowledgement();
-  const joins = [{ id: 'before', isAnonymous: true }];
-  intake.add(anEvent({ messageId: 'joins', userId: 'after', joins }), NOW_MS, behind);
-  fail();
-  await expect(first).rejects.toThrow('nobody answers');
-  while (kinds().length === 0) await turn();
-  expect(kinds()).toEqual([RecordKind.leave]);
-});
-
 /** Ids that fall into a partition of two. */
 function idsIn(partition: number, count: number): string[] {
   const ids: string[] = [];
