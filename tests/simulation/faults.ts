@@ -66,11 +66,16 @@ export const NO_RECEIVER_FAULTS: ReceiverFaults = {
   slowMs: 5,
 };
 
+interface BlowsPlan {
+  readonly spanMs: number;
+  readonly webhooks: number;
+  readonly hasZombies: boolean;
+  /** The log takes hardly anything, again and again, and one process on one clock tells of it. */
+  readonly isStormy: boolean;
+}
+
 /** Each kind of fault is there in some runs only, so that they also meet alone. */
-export function drawFaults(
-  prng: Prng,
-  { spanMs, webhooks, hasZombies }: { spanMs: number; webhooks: number; hasZombies: boolean },
-): FaultPlan {
+export function drawFaults(prng: Prng, { webhooks, ...plan }: BlowsPlan): FaultPlan {
   const share = (chance: number, most: number) => (prng.chance(chance) ? prng.next() * most : 0);
   return {
     log: {
@@ -98,22 +103,19 @@ export function drawFaults(
       refusing: share(0.2, 0.3),
       slowMs: prng.pick([2, 50, 900]),
     })),
-    blows: drawBlows(prng, { spanMs, webhooks, hasZombies }),
+    blows: drawBlows(prng, { webhooks, ...plan }),
     damaged: share(0.4, 1),
   };
 }
 
-function drawBlows(
-  prng: Prng,
-  { spanMs, webhooks, hasZombies }: { spanMs: number; webhooks: number; hasZombies: boolean },
-): Blow[] {
+function drawBlows(prng: Prng, { spanMs, webhooks, hasZombies, isStormy }: BlowsPlan): Blow[] {
   const blows: Blow[] = [];
   const some = (chance: number, most: number, draw: (atMs: number) => Blow) => {
     if (!prng.chance(chance)) return;
     const count = 1 + prng.below(most);
     for (let i = 0; i < count; i++) blows.push(draw(prng.below(spanMs + 1)));
   };
-  some(0.7, 5, (atMs) => ({
+  some(isStormy ? 0.1 : 0.7, 5, (atMs) => ({
     kind: 'crash',
     atMs,
     losesPower: prng.chance(0.4),
@@ -125,7 +127,7 @@ function drawBlows(
     return { kind: 'trap', atMs, moment, skip, losesPower: prng.chance(0.4) };
   });
   some(0.25, 2, (atMs) => ({ kind: 'stop', atMs, patienceMs: prng.pick([0, 50, 1_000, 60_000]) }));
-  if (hasZombies) {
+  if (hasZombies && !isStormy) {
     some(0.3, 2, (atMs) => ({ kind: 'zombie', atMs, livesOnMs: prng.below(8_000) }));
   }
   some(0.4, 4, (atMs) => ({
@@ -135,7 +137,16 @@ function drawBlows(
     share: 0.05 + prng.next() * 0.45,
     forMs: prng.below(5_000),
   }));
-  some(0.2, 3, (atMs) => ({
+  if (isStormy) {
+    some(1, 9, (atMs) => ({
+      kind: 'trouble',
+      atMs,
+      where: 'log',
+      share: 0.6 + prng.next() * 0.4,
+      forMs: prng.below(5_000),
+    }));
+  }
+  some(isStormy ? 0 : 0.2, 3, (atMs) => ({
     kind: 'clock',
     atMs,
     byMs: (prng.chance(0.5) ? 1 : -1) * prng.below(2 ** (4 + prng.below(14))),

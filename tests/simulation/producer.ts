@@ -33,6 +33,7 @@ export class Producer {
   readonly #wall: WallClock;
   readonly #front: () => SimulatedProcess | undefined;
   readonly #events: EventServer | undefined;
+  readonly #publishedShare: number;
   readonly faults: ProducerFaults;
   /** Acknowledged events by the id in their facts. */
   readonly acknowledged = new Set<string>();
@@ -45,21 +46,24 @@ export class Producer {
     readonly scheduler: Scheduler;
     readonly wall: WallClock;
     readonly front: () => SimulatedProcess | undefined;
-    /** Takes half of the requests as messages. */
+    /** Takes a share of the requests as messages. */
     readonly events: EventServer | undefined;
+    readonly publishedShare: number;
     readonly faults: ProducerFaults;
   }) {
     this.#scheduler = options.scheduler;
     this.#wall = options.wall;
     this.#front = options.front;
     this.#events = options.events;
+    this.#publishedShare = options.publishedShare;
     this.faults = options.faults;
   }
 
   plan(startMs: number, { requests, roundMs }: Pick<Workload, 'requests' | 'roundMs'>): void {
     for (const request of requests) {
       this.waiting++;
-      const events = this.#scheduler.prng.chance(0.5) ? this.#events : undefined;
+      const isPublished = this.#scheduler.prng.chance(this.#publishedShare);
+      const events = isPublished ? this.#events : undefined;
       this.#scheduler.at(startMs + request[0]!.atMs, undefined, () => {
         const nowMs = this.#wall.now();
         const happened = request.map(

@@ -102,15 +102,15 @@ const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
 /** Draws campaigns, events and changes; the faults are drawn elsewhere. */
-export function drawWorkload(prng: Prng): Workload {
+export function drawWorkload(prng: Prng, isStormy: boolean): Workload {
   const webhooks = Array.from({ length: 1 + prng.below(2) }, (_, i) => drawWebhook(prng, `w${i}`));
   const campaigns = Array.from({ length: 1 + prng.below(5) }, (_, i) =>
     drawCampaign(prng, `c${i}`, webhooks),
   );
   // One user does one thing again and again: as often as a window may restart, or be opened.
-  const isBusy = prng.chance(0.06);
+  const isBusy = !isStormy && prng.chance(0.06);
   if (isBusy) campaigns[0] = busyCampaign(prng, webhooks);
-  const requests = drawRequests(prng, { campaigns, isBusy });
+  const requests = drawRequests(prng, { campaigns, isBusy, isStormy });
   const endMs = requests.at(-1)![0]!.atMs;
   const first: DefinitionsPlan = { webhooks, campaigns };
   const versions: PlannedVersion[] = [{ atMs: 0, plan: first }];
@@ -254,13 +254,18 @@ function changePlan(
 
 function drawRequests(
   prng: Prng,
-  { campaigns, isBusy }: { campaigns: readonly CampaignPlan[]; isBusy: boolean },
+  load: {
+    readonly campaigns: readonly CampaignPlan[];
+    readonly isBusy: boolean;
+    readonly isStormy: boolean;
+  },
 ): PlannedEvent[][] {
+  const { campaigns, isBusy, isStormy } = load;
   const users = isBusy ? 1 : 1 + prng.below(6);
   const count = isBusy ? 110 + prng.below(30) : 15 + prng.below(60);
   const paceMs = isBusy ? 20 : prng.pick([5, 60, 300, 1_500]);
   // In some runs nobody joins anybody, in others many do.
-  const joining = isBusy ? 0 : prng.pick([0, 0, 0.03, 0.1]);
+  const joining = isBusy ? 0 : prng.pick(isStormy ? [0.1, 0.2, 0.3] : [0, 0, 0.03, 0.1]);
   const requests: PlannedEvent[][] = [];
   const sent: PlannedEvent[] = [];
   let atMs = 200;

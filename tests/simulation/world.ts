@@ -67,12 +67,15 @@ export class World {
   constructor(seed: number, keepsTrace: boolean) {
     this.seed = seed;
     const prng = new Prng(seed);
-    this.workload = drawWorkload(prng);
+    // Joins by way of NATS, and a log that takes hardly anything for a while, again and again.
+    const isStormy = prng.chance(0.1);
+    this.workload = drawWorkload(prng, isStormy);
     const webhooks = this.workload.versions[0]!.plan.webhooks;
     this.faults = drawFaults(prng, {
       spanMs: this.workload.endMs + 5_000,
       webhooks: webhooks.length,
       hasZombies: true,
+      isStormy,
     });
     this.limits = drawLimits(prng);
     this.scheduler = new Scheduler(prng.below(2 ** 32), START_MS);
@@ -84,13 +87,14 @@ export class World {
     );
     this.receivers = new SimulatedReceivers(this.scheduler, this.wall, faultsOf);
     this.home = this.#drawHome();
-    const hasNats = this.scheduler.prng.chance(0.4);
+    const hasNats = isStormy || this.scheduler.prng.chance(0.4);
     this.events = hasNats ? new EventServer(this.scheduler, this.faults.events) : undefined;
     this.producer = new Producer({
       scheduler: this.scheduler,
       wall: this.wall,
       front: () => (this.#process?.life.isOver === false ? this.#process : undefined),
       events: this.events,
+      publishedShare: isStormy ? 0.9 : 0.5,
       faults: this.faults.producer,
     });
     for (const { plan } of this.workload.versions) {
