@@ -235,7 +235,7 @@ export const MUTATIONS = [
   {
     name: 'what waits for a join overtakes what is read again',
     file: 'engine/intake.js',
-    from: 'this.#moves.failHeld(lane, failure);',
+    from: 'this.#moves.failHeld(lane, leaves, failure);',
     to: '',
   },
   {
@@ -247,7 +247,7 @@ export const MUTATIONS = [
   {
     name: 'who has lost the folder acknowledges on',
     file: 'connectors/logs/embedded/storage.js',
-    from: 'this.#tables.root.resetReadTxn();\n        this.#checkOwner();',
+    from: 'this.#tables.root.resetReadTxn();\n        checkOwner(this.#tables, this.#options);',
     to: '',
   },
   {
@@ -255,5 +255,17 @@ export const MUTATIONS = [
     file: 'connectors/logs/embedded/storage.js',
     from: 'if (this.#flushing.size === 0)\n            this.#turnOver();',
     to: 'this.#turnOver();',
+  },
+  {
+    name: 'a join does not fail with what comes again before it',
+    file: 'engine/intake-moves.js',
+    from: 'const isBehind = held.users.some((user) => users.has(user));',
+    to: 'const isBehind = false; if (held.learned !== undefined) continue;',
+  },
+  {
+    name: 'a join that failed is still known to the doors',
+    file: 'engine/intake-moves.js',
+    from: 'this.#calls.takeBack(learned);',
+    to: 'void learned;',
   },
 ];

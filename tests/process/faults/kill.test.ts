@@ -11,7 +11,7 @@ import { EVERY_RULE } from '../campaigns.ts';
 import { homeOf, homes } from '../homes.ts';
 import { Stage } from '../stage.ts';
 import type { StoredTopics } from '../stored-topics.ts';
-import { isFull, KILLS, reckon, SEED } from './trial.ts';
+import { KILLS, reckon, SEED } from './trial.ts';
 
 const ROUNDS = Number(KILLS ?? 2);
 /** A process lives so long, at most, from the moment it is started: recovery, load, checkpoints. */
@@ -48,7 +48,7 @@ describe('kill -9 at random moments', () => {
       let serve = await stage.serve().ready();
       const stored = await stage.stored();
       const count = EVENTS_PER_ROUND * ROUNDS;
-      const events = planEvents({ seed: SEED, count, users: 60, hasJoins: isFull });
+      const events = planEvents({ seed: SEED, count, users: 60, hasJoins: true });
       const feed = new EventFeed(events, stage.producer, SEED + 2);
       const feeding = feed.run((ROUNDS * LIFE_MS_MAX) / 2);
       let inRecovery = 0;

@@ -7,7 +7,7 @@ import { until } from '../../support/until.ts';
 import { EVERY_RULE } from '../campaigns.ts';
 import { type Home, homeOf, homes, natsHomes } from '../homes.ts';
 import { type Span, Stage } from '../stage.ts';
-import { isFull, lives, reckon, SEED, times } from './trial.ts';
+import { lives, reckon, SEED, times } from './trial.ts';
 
 /** Each in turn, one a round. */
 const FAULTS: readonly Fault[] = [
@@ -54,7 +54,7 @@ describe('a faulty network', () => {
       const serve = await place.serve().ready();
       await place.stored();
       const count = ROUNDS * EVENTS_PER_ROUND;
-      const plan = { seed: SEED, count, users: 60, hasJoins: isFull };
+      const plan = { seed: SEED, count, users: 60, hasJoins: true };
       const feed = new EventFeed(planEvents(plan), place.producer, SEED);
       const feeding = feed.run(ROUNDS * FEED_MS_PER_ROUND);
       const proxy = place.proxy(span);

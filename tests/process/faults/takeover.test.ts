@@ -9,7 +9,7 @@ import { until } from '../../support/until.ts';
 import { EVERY_RULE } from '../campaigns.ts';
 import { homeOf, natsHomes } from '../homes.ts';
 import { Stage } from '../stage.ts';
-import { isFull, lives, reckon, SEED, times } from './trial.ts';
+import { lives, reckon, SEED, times } from './trial.ts';
 
 const ROUNDS = times(1);
 const EVENTS_PER_ROUND = 400;
@@ -65,7 +65,7 @@ describe('two owners of one JetStream log', () => {
       let owner = await stage.serve().ready();
       await stage.stored();
       const count = ROUNDS * EVENTS_PER_ROUND;
-      const events = planEvents({ seed: SEED, count, users: 60, hasJoins: isFull });
+      const events = planEvents({ seed: SEED, count, users: 60, hasJoins: true });
       const feed = new EventFeed(events, stage.producer, SEED);
       const feeding = feed.run(ROUNDS * FEED_MS_PER_ROUND);
       for (let round = 0; round < ROUNDS; round++) {
@@ -107,7 +107,7 @@ describe('two owners of one JetStream log', () => {
         seed: SEED,
         count: EVENTS_PER_ROUND,
         users: 60,
-        hasJoins: isFull,
+        hasJoins: true,
       });
       const feed = new EventFeed(events, place.producer, SEED);
       const feeding = feed.run(FEED_MS_PER_ROUND);
@@ -144,7 +144,7 @@ describe('two owners of one embedded log', () => {
         seed: SEED,
         count: EVENTS_PER_ROUND,
         users: 60,
-        hasJoins: isFull,
+        hasJoins: true,
       });
       const feed = new EventFeed(events, stage.producer, SEED);
       const feeding = feed.run(FEED_MS_PER_ROUND);

@@ -13,12 +13,6 @@ export const KILLS = process.env.LAPSE_FAULTS_KILLS;
 const TIMES = process.env.LAPSE_FAULTS_TIMES;
 const RESULTS = process.env.LAPSE_FAULTS_RESULTS;
 
-/**
- * In full size: then ids join. Where appends fail a join may overtake what is read again (decision
- * 0005), which `simulate` knows nothing of.
- */
-export const isFull = TIMES !== undefined || KILLS !== undefined;
-
 /** @param small in `npm test` */
 export function times(small: number): number {
   return TIMES === undefined ? small : Number(TIMES);
