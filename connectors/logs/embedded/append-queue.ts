@@ -12,7 +12,7 @@ import { type AppendBatch, ENTRY, EntryKind, RESULT, ResultStatus } from './stor
 const BATCH_BYTES_MAX = 4 * 2 ** 20;
 const WINDOW_BYTES = 16 * 2 ** 20;
 const QUEUE_BYTES_MAX = 128 * 2 ** 20;
-const BATCH_BYTES_MIN = 16 * 1024;
+const BATCH_BYTES_MIN = 2 * 1024;
 
 /** One append as called for: the fence of an append or the partition and epoch of a claim. */
 export interface AppendRequest {
