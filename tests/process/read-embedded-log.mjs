@@ -4,7 +4,7 @@
 // Started with the log's folder, which need not be there yet. It reads on by itself, because the
 // log is trimmed while the tests wait for the processor. To any message it answers with what it has
 // read since the last one, as { topics: [{ name, tail, trimmedUpTo, envelopes }] }, or { error }.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import {
@@ -12,8 +12,10 @@ import {
   envelopeKey,
   STORED,
 } from '../../dist/connectors/logs/embedded/lmdb-schema.js';
+import { writtenAhead } from '../../dist/connectors/logs/embedded/write-ahead.js';
 
 const READ_EVERY_MS = 100;
+const ATTEMPTS_MAX = 100;
 /** Address space beyond what the log ever takes: one that grew under us would not be mapped. */
 const MAP_BYTES = 4 * 2 ** 30;
 const directory = process.argv[2];
@@ -44,35 +46,89 @@ async function openLog() {
   return undefined;
 }
 
-/** The very files, under LMDB's own lock: one snapshot, whatever is committed meanwhile. */
+/** What is written ahead of the tables; the last frame may be half written, which is no frame. */
+const ahead = {
+  read() {
+    const path = join(directory, 'write-ahead');
+    return existsSync(path) ? readFileSync(path) : undefined;
+  },
+};
+
+/** As the tables have them, under LMDB's own lock: one snapshot, whatever is committed meanwhile. */
+function inSnapshot(work) {
+  databases.root.resetReadTxn();
+  const transaction = databases.root.useReadTransaction();
+  try {
+    return work(transaction);
+  } finally {
+    transaction.done();
+  }
+}
+
+function tails() {
+  const { records } = databases;
+  return inSnapshot((transaction) =>
+    JSON.stringify([...records.getRange({ transaction })].map(({ value }) => value.tail)),
+  );
+}
+
+/**
+ * The very files. Topics come to the tables one after the other, so what is written ahead is read
+ * with them, and the tables must be the same before and after: then both together are what was
+ * committed at one instant.
+ */
 async function readLog() {
   databases ??= await openLog();
   if (databases === undefined) return;
-  const { root, records, envelopes } = databases;
-  root.resetReadTxn();
-  const transaction = root.useReadTransaction();
-  try {
-    for (const { key: name, value: record } of records.getRange({ transaction })) {
-      const { id, tail, trimmedUpTo } = record;
-      const topic = topics.get(name) ?? { upTo: 0, envelopes: [] };
+  for (let attempt = 1; ; attempt++) {
+    const before = tails();
+    const written = framesBetween(attempt);
+    if (written === undefined) continue;
+    if (tails() !== before) continue;
+    inSnapshot(readTables);
+    if (tails() !== before) continue;
+    for (const { topic: name, offset, value } of written) {
+      const topic = topics.get(name) ?? { upTo: 0, trimmedUpTo: 0, envelopes: [] };
       topics.set(name, topic);
-      if (name.startsWith('in.') && trimmedUpTo > topic.upTo) {
-        throw new Error(`${name} was trimmed up to ${trimmedUpTo}, read up to ${topic.upTo}`);
-      }
-      for (let offset = Math.max(topic.upTo, trimmedUpTo) + 1; offset <= tail; offset++) {
-        const key = envelopeKey(Buffer.alloc(ENVELOPE_KEY_BYTES), id, offset);
-        const stored = envelopes.get(key, { transaction });
-        if (stored === undefined) {
-          throw new Error(`offset ${offset} of ${name} must be there, it is missing`);
-        }
-        topic.envelopes.push(new Uint8Array(stored.subarray(STORED.bytes)));
-        topic.upTo = offset;
-      }
-      topic.upTo = Math.max(topic.upTo, tail);
-      topic.trimmedUpTo = trimmedUpTo;
+      if (offset <= topic.upTo) continue;
+      if (offset > topic.upTo + 1) throw new Error(`${name} lacks offset ${topic.upTo + 1}`);
+      topic.envelopes.push(new Uint8Array(value.subarray(STORED.bytes)));
+      topic.upTo = offset;
     }
-  } finally {
-    transaction.done();
+    return;
+  }
+}
+
+/** The file is written while it is read, and may look damaged now and then. */
+function framesBetween(attempt) {
+  try {
+    return writtenAhead(ahead);
+  } catch (error) {
+    if (attempt > ATTEMPTS_MAX) throw error;
+    return undefined;
+  }
+}
+
+function readTables(transaction) {
+  const { records, envelopes } = databases;
+  for (const { key: name, value: record } of records.getRange({ transaction })) {
+    const { id, tail, trimmedUpTo } = record;
+    const topic = topics.get(name) ?? { upTo: 0, envelopes: [] };
+    topics.set(name, topic);
+    if (name.startsWith('in.') && trimmedUpTo > topic.upTo) {
+      throw new Error(`${name} was trimmed up to ${trimmedUpTo}, read up to ${topic.upTo}`);
+    }
+    for (let offset = Math.max(topic.upTo, trimmedUpTo) + 1; offset <= tail; offset++) {
+      const key = envelopeKey(Buffer.alloc(ENVELOPE_KEY_BYTES), id, offset);
+      const stored = envelopes.get(key, { transaction });
+      if (stored === undefined) {
+        throw new Error(`offset ${offset} of ${name} must be there, it is missing`);
+      }
+      topic.envelopes.push(new Uint8Array(stored.subarray(STORED.bytes)));
+      topic.upTo = offset;
+    }
+    topic.upTo = Math.max(topic.upTo, tail);
+    topic.trimmedUpTo = trimmedUpTo;
   }
 }
 

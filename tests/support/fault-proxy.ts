@@ -37,6 +37,8 @@ export class FaultProxy {
   #healing: Promise<void> = Promise.resolve();
   /** Connections that it has ended, by a cut or in the middle of a write. */
   cuts = 0;
+  /** What came to it while it was at fault. */
+  struck = 0;
   /** Connections that it has taken. */
   connections = 0;
 
@@ -76,8 +78,8 @@ export class FaultProxy {
     for (const link of this.#links) link.halveAnew();
     if (!isSilent) this.#healed();
     if (fault.kind === 'refuse') {
-      await this.#unlisten();
       this.cut('reset');
+      await this.#unlisten();
     } else if (this.#server === undefined) await this.#listen(this.#port);
   }
 
@@ -189,6 +191,7 @@ class Link {
 
   async #piece(chunk: Buffer, to: Socket): Promise<void> {
     const { fault, prng } = this.#proxy;
+    if (fault.kind !== 'none') this.#proxy.struck++;
     if (fault.kind === 'delay') await this.#pause(prng.below(fault.msMax + 1));
     await this.#heard();
     if (this.#isCut) return;
