@@ -2,7 +2,7 @@
  * What the one writer of an embedded log remembers of its topics: what the tables hold, and on top
  * of it what has been written ahead of them.
  */
-import { LapseError } from '../../../engine/errors.ts';
+import { userError } from '../../../engine/errors.ts';
 import { BEGINNING, type WriterPosition } from '../../../engine/log.ts';
 import {
   ENVELOPE_KEY_BYTES,
@@ -90,10 +90,11 @@ export class Topics {
     const topic = this.#byName.get(name) ?? this.#create(name, topicId);
     if (offset <= topic.tail) return;
     if (offset > topic.tail + 1) {
-      throw new LapseError(
+      throw userError(
         'ERR_LOG_CORRUPT',
-        `Offset ${topic.tail + 1} of '${name}' must stand in the log, it is missing.`,
-        { facts: { topic: name, offset, tail: topic.tail } },
+        `Offset ${topic.tail + 1} of '${name}' must stand in the log, it is missing: its data folder ` +
+          'has to come from a copy.',
+        { topic: name, offset, tail: topic.tail },
       );
     }
     this.append(topic, value, epoch);

@@ -6,7 +6,7 @@
  * The file has two halves. While the tables take over what one of them holds, the other is written;
  * a half is written anew once nothing of it is needed.
  */
-import { LapseError } from '../../../engine/errors.ts';
+import { userError } from '../../../engine/errors.ts';
 import type { WriteAheadDisk, WriteAheadFile } from './write-ahead-disk.ts';
 import { encodeFrame, frameBytes, readFrames, type WrittenEntry } from './write-ahead-frame.ts';
 
@@ -67,9 +67,10 @@ export function writtenAhead(disk: WriteAheadDisk): readonly WrittenEntry[] {
     .sort(([a], [b]) => a!.sequence - b!.sequence);
   const isGap = later !== undefined && earlier!.at(-1)!.sequence + 1 !== later[0]!.sequence;
   if (isGap || halves.some(({ isDamaged }) => isDamaged)) {
-    throw new LapseError(
+    throw userError(
       'ERR_LOG_CORRUPT',
-      "The log's file 'write-ahead' must hold whole frames one after the other, one is damaged.",
+      "The log's file 'write-ahead' must hold whole frames, one that was acknowledged is damaged: " +
+        'its data folder has to come from a copy.',
     );
   }
   return [...(earlier ?? []), ...(later ?? [])].flatMap(({ entries }) => entries);

@@ -111,7 +111,9 @@ describe('a log that is opened after its process died', () => {
     const bytes = readFileSync(path);
     bytes[bytes.indexOf(Buffer.of(2, 2, 2, 2))]! ^= 1;
     writeFileSync(path, bytes);
-    expect(() => open(copy)).toThrow(expect.objectContaining({ code: 'ERR_LOG_CORRUPT' }));
+    expect(() => open(copy)).toThrow(
+      expect.objectContaining({ code: 'ERR_LOG_CORRUPT', domain: 'user' }),
+    );
   });
 
   test('holds nothing that one who had lost the folder wrote, and he is told', () => {
