@@ -6,7 +6,7 @@
 import { externalError, type LapseError } from '../../../engine/errors.ts';
 import { epochTakenError, fencedError } from '../../../engine/fence.ts';
 import type { Fence, Offset } from '../../../engine/log.ts';
-import { STORED, writeFence } from './lmdb-schema.ts';
+import { padded, STORED, writeFence } from './lmdb-schema.ts';
 import { type AppendBatch, ENTRY, EntryKind, RESULT, ResultStatus } from './storage-protocol.ts';
 
 const BATCH_BYTES_MAX = 4 * 2 ** 20;
@@ -200,7 +200,7 @@ function layOut(batch: OpenBatch, request: AppendRequest, topic: number, length:
   buffer.set(request.bytes, start + STORED.bytes);
   const kind = request.claim === undefined ? EntryKind.append : EntryKind.claim;
   batch.entries.push(topic, start, length, kind, request.claim?.epoch ?? 0);
-  batch.length = (start + length + 7) & ~7;
+  batch.length = padded(start + length);
 }
 
 function settle(waiting: Waiting, status: number, value: number): void {

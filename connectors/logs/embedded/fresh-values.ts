@@ -1,4 +1,5 @@
 /** Tells a client of what is new in the topics that it follows, the values with it. */
+import { padded } from './lmdb-schema.ts';
 import type { FreshValues, TopicNews } from './storage-protocol.ts';
 import { flushedUpTo, type Topic } from './topics.ts';
 
@@ -52,8 +53,4 @@ export function* valuesOf({
     });
     yield [news, values];
   }
-}
-
-function padded(bytes: number): number {
-  return (bytes + 7) & ~7;
 }

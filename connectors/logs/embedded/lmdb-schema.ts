@@ -119,6 +119,11 @@ export const STORED = {
   bytes: 32,
 } as const;
 
+/** Up to the next multiple of 8, so that what follows is aligned. */
+export function padded(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
+}
+
 export function readFence(view: DataView, at: number): Fence | undefined {
   if (view.getUint16(at + STORED.isFenced, true) === 0) return undefined;
   return {

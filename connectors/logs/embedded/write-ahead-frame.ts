@@ -8,7 +8,7 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Offset } from '../../../engine/log.ts';
-import { STORED } from './lmdb-schema.ts';
+import { padded, STORED } from './lmdb-schema.ts';
 
 /** A value as it was given its place in a topic. */
 export interface WrittenEntry {
@@ -142,8 +142,4 @@ function pad(into: Buffer, at: number): number {
   const end = padded(at);
   into.fill(0, at, end);
   return end;
-}
-
-function padded(bytes: number): number {
-  return Math.ceil(bytes / 8) * 8;
 }

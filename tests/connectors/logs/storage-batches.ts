@@ -1,5 +1,5 @@
 import type { PendingBatch } from '../../../connectors/logs/embedded/apply-batch.ts';
-import { STORED } from '../../../connectors/logs/embedded/lmdb-schema.ts';
+import { padded, STORED } from '../../../connectors/logs/embedded/lmdb-schema.ts';
 import { ENTRY, EntryKind } from '../../../connectors/logs/embedded/storage-protocol.ts';
 
 export const TOPICS: readonly string[] = Array.from({ length: 40 }, (_, n) => `in.${n}`);
@@ -25,8 +25,4 @@ export function batchOf(envelopes: readonly PlannedEnvelope[]): PendingBatch {
     start += padded(length);
   }
   return { batch: { kind: 'append', newTopics: [], entries, bytes }, topics: TOPICS };
-}
-
-function padded(length: number): number {
-  return Math.ceil(length / 8) * 8;
 }
