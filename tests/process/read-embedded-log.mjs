@@ -38,21 +38,19 @@ async function openLog() {
     maxReaders: 512,
     mapSize: MAP_BYTES,
   });
+  const identity = root.openDB({ name: 'identity', encoding: 'json' });
   const records = root.openDB({ name: 'topics', encoding: 'json' });
   const envelopes = root.openDB({ name: 'envelopes', encoding: 'binary', keyEncoding: 'binary' });
-  if (records !== undefined && envelopes !== undefined) return { root, records, envelopes };
+  const all = { root, identity, records, envelopes };
+  if (Object.values(all).every((one) => one !== undefined)) return all;
   // The file is there, its databases are not yet.
   await root.close();
   return undefined;
 }
 
 /** What is written ahead of the tables; the last frame may be half written, which is no frame. */
-const ahead = {
-  read() {
-    const path = join(directory, 'write-ahead');
-    return existsSync(path) ? readFileSync(path) : undefined;
-  },
-};
+const path = join(directory, 'write-ahead');
+const ahead = { path, read: () => (existsSync(path) ? readFileSync(path) : undefined) };
 
 /** As the tables have them, under LMDB's own lock: one snapshot, whatever is committed meanwhile. */
 function inSnapshot(work) {
@@ -102,7 +100,8 @@ async function readLog() {
 /** The file is written while it is read, and may look damaged now and then. */
 function framesBetween(attempt) {
   try {
-    return writtenAhead(ahead);
+    databases.root.resetReadTxn();
+    return writtenAhead(ahead, databases.identity.get('log')?.aheadBytes ?? 0);
   } catch (error) {
     if (attempt > ATTEMPTS_MAX) throw error;
     return undefined;

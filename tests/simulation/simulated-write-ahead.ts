@@ -16,6 +16,7 @@ const SECTOR_BYTES = 512;
  * folder writes on to the file that he has open.
  */
 export class SimulatedWriteAhead implements WriteAheadDisk {
+  readonly path = 'write-ahead';
   readonly #scheduler: Scheduler;
   readonly #faults: DiskFaults;
   readonly #archive: Archive;

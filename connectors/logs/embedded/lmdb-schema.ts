@@ -24,6 +24,8 @@ export interface LogIdentity {
   readonly id: string;
   /** Of the process that owns the folder, see folder-lock.ts. */
   readonly ownerToken: string;
+  /** Of the file that is written ahead of the tables; 0 while nothing of it is needed. */
+  readonly aheadBytes: number;
 }
 
 export interface TopicRecord {

@@ -36,8 +36,19 @@ export function takeLog(tables: LogTables, owner: Owner): string {
     partitionCount,
     id,
     ownerToken,
+    aheadBytes: aheadBytes(tables),
   });
   return id;
+}
+
+/** The length of the file that is written ahead of the tables; 0 when nothing of it is needed. */
+export function aheadBytes(tables: LogTables): number {
+  return tables.identity.get('log')?.aheadBytes ?? 0;
+}
+
+/** Says how long the file is from now on; inside a transaction. */
+export function noteAheadBytes(tables: LogTables, bytes: number): void {
+  tables.identity.putSync('log', { ...tables.identity.get('log')!, aheadBytes: bytes });
 }
 
 /** @throws LapseError `ERR_DATA_IN_USE` when somebody has taken it since */

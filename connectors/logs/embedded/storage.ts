@@ -8,7 +8,7 @@ import { externalError, LapseError, messageOf } from '../../../engine/errors.ts'
 import type { Offset } from '../../../engine/log.ts';
 import { applyBatch, type PendingBatch } from './apply-batch.ts';
 import type { LogTables } from './lmdb-schema.ts';
-import { checkOwner, takeLog } from './log-identity.ts';
+import { aheadBytes, checkOwner, noteAheadBytes, takeLog } from './log-identity.ts';
 import { openStorageFolder, type StorageFolder } from './storage-folder.ts';
 import { ENTRY, type StorageThreadData } from './storage-protocol.ts';
 import { type Topic, Topics } from './topics.ts';
@@ -172,22 +172,23 @@ export class Storage {
   #recover(): Topics {
     this.#folder.room.written();
     const topics = new Topics(this.#tables);
-    for (const entry of writtenAhead(this.#folder.writeAhead)) topics.recover(entry);
+    const written = writtenAhead(this.#folder.writeAhead, aheadBytes(this.#tables));
+    for (const entry of written) topics.recover(entry);
     // Both halves may hold some of it.
     this.#flushing = new Set(topics.unflushed);
     return topics;
   }
 
+  /** The tables hold all. A new file in place of the one that the owner before may write to. */
   #beginAhead(): WriteAhead {
-    try {
+    this.#transaction(() => noteAheadBytes(this.#tables, 0));
+    // In a transaction: whoever takes the folder meanwhile must not lose the file that he begins.
+    return this.#transaction(() => {
       const ahead = new WriteAhead(this.#folder.writeAhead, this.#aheadBytes);
       this.#folder.sync();
+      noteAheadBytes(this.#tables, 2 * this.#aheadBytes);
       return ahead;
-    } catch (error) {
-      if (isOutOfSpace(error))
-        throw fullError(`its disk has no ${2 * this.#aheadBytes} bytes left`);
-      throw error;
-    }
+    });
   }
 
   /** Makes sure that the tables have room for this many bytes, and for a trim. */

@@ -1,10 +1,15 @@
 /** The file `write-ahead` in the folder of an embedded log. */
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { externalError, messageOf } from '../../../engine/errors.ts';
 import type { Durability } from './lmdb-schema.ts';
 
 export interface WriteAheadDisk {
-  /** The bytes of the file, when there is one. */
+  readonly path: string;
+  /**
+   * The bytes of the file, when there is one.
+   * @throws LapseError `ERR_LOG_UNAVAILABLE`
+   */
   read(): Buffer | undefined;
   /**
    * Makes a new file of zeros in place of it, so that no later write changes its length. Whoever
@@ -30,12 +35,17 @@ export function openWriteAheadDisk(directory: string, durability: Durability): W
   const path = join(directory, 'write-ahead');
   const sync = durability === 'disk' ? fdatasyncSync : () => undefined;
   return {
+    path,
     read() {
       try {
         return readFileSync(path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw error;
+        throw externalError(
+          'ERR_LOG_UNAVAILABLE',
+          `'${path}' must be a file that can be read, it failed: ${messageOf(error)}.`,
+          { cause: error },
+        );
       }
     },
     begin(bytes) {

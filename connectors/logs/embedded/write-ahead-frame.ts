@@ -26,6 +26,11 @@ export interface Frame {
   readonly entries: readonly WrittenEntry[];
 }
 
+interface FoundFrame extends Frame {
+  readonly endsAt: number;
+}
+
+const ALIGNED_BYTES = 8;
 const MAGIC = 0x3141_574c; // 'LWA1'
 const HEADER = { magic: 0, crc: 4, bytes: 8, entries: 12, sequence: 16, size: 24 } as const;
 const ENTRY = { topicId: 0, valueBytes: 4, nameBytes: 8, offset: 16, epoch: 24, size: 32 } as const;
@@ -68,47 +73,48 @@ export function encodeFrame(
 /**
  * The frames at the start of `bytes`, up to the first that is not whole or does not follow: one
  * that was being written when the process died, or what an earlier round left behind.
- * @returns also whether a frame in the midst of them is damaged: a whole one follows upon it
+ * @returns also the highest sequence of a whole frame behind them, 0 without one. An earlier round
+ *   left lower ones than the last that was written; a higher one means that a frame is damaged.
  */
-export function readFrames(bytes: Buffer): { frames: Frame[]; isDamaged: boolean } {
-  const frames: Frame[] = [];
-  for (let at = 0; ; ) {
+export function readFrames(bytes: Buffer): { frames: Frame[]; leftBehind: number } {
+  const frames: FoundFrame[] = [];
+  let at = 0;
+  for (;;) {
     const frame = frameAt(bytes, at);
-    const expected = frames.at(-1)?.sequence;
-    if (frame === undefined || (expected !== undefined && frame.sequence !== expected + 1)) {
-      const following = frameAt(bytes, at + claimedBytes(bytes, at));
-      const isDamaged =
-        frame === undefined && expected !== undefined && following?.sequence === expected + 2;
-      return { frames, isDamaged };
-    }
+    const last = frames.at(-1);
+    if (frame === undefined) break;
+    if (last !== undefined && frame.sequence !== last.sequence + 1) break;
     frames.push(frame);
-    at += claimedBytes(bytes, at);
+    at = frame.endsAt;
   }
+  let leftBehind = 0;
+  while (at < bytes.length) {
+    const frame = frameAt(bytes, at);
+    leftBehind = Math.max(leftBehind, frame?.sequence ?? 0);
+    at = frame?.endsAt ?? at + ALIGNED_BYTES;
+  }
+  return { frames, leftBehind };
 }
 
-/** What the header at `at` says of its frame's length; the rest of `bytes` when it cannot be so. */
-function claimedBytes(bytes: Buffer, at: number): number {
-  const left = bytes.length - at;
-  if (left < HEADER.size) return left;
-  const claimed = bytes.readUInt32LE(at + HEADER.bytes);
-  return claimed < HEADER.size || claimed > left || claimed % 8 > 0 ? left : claimed;
-}
-
-function frameAt(bytes: Buffer, at: number): Frame | undefined {
+/** Undefined when no whole frame stands there. */
+function frameAt(bytes: Buffer, at: number): FoundFrame | undefined {
   if (bytes.length - at < HEADER.size) return undefined;
   if (bytes.readUInt32LE(at + HEADER.magic) !== MAGIC) return undefined;
-  const end = at + claimedBytes(bytes, at);
-  const crc = crc32(bytes.subarray(at + HEADER.bytes, end));
+  const length = bytes.readUInt32LE(at + HEADER.bytes);
+  const endsAt = at + length;
+  // Before the checksum: of text that begins as a frame does, it would be one of megabytes.
+  if (length < HEADER.size || length % ALIGNED_BYTES > 0 || endsAt > bytes.length) return undefined;
+  const crc = crc32(bytes.subarray(at + HEADER.bytes, endsAt));
   if (bytes.readUInt32LE(at + HEADER.crc) !== crc) return undefined;
   const entries: WrittenEntry[] = [];
   let entryAt = at + HEADER.size;
   for (let left = bytes.readUInt32LE(at + HEADER.entries); left > 0; left--) {
-    const read = entryAt + ENTRY.size <= end ? entryIn(bytes, entryAt, end) : undefined;
+    const read = entryAt + ENTRY.size <= endsAt ? entryIn(bytes, entryAt, endsAt) : undefined;
     if (read === undefined) return undefined;
     entries.push(read.entry);
     entryAt = read.endsAt;
   }
-  return { sequence: bytes.readDoubleLE(at + HEADER.sequence), entries };
+  return { sequence: bytes.readDoubleLE(at + HEADER.sequence), entries, endsAt };
 }
 
 /** Undefined when what stands there cannot be an entry that ends before `end`. */

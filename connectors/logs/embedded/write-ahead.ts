@@ -6,7 +6,7 @@
  * The file has two halves. While the tables take over what one of them holds, the other is written;
  * a half is written anew once nothing of it is needed.
  */
-import { userError } from '../../../engine/errors.ts';
+import { type LapseError, userError } from '../../../engine/errors.ts';
 import type { WriteAheadDisk, WriteAheadFile } from './write-ahead-disk.ts';
 import { encodeFrame, frameBytes, readFrames, type WrittenEntry } from './write-ahead-frame.ts';
 
@@ -26,6 +26,8 @@ export class WriteAhead {
     this.#file = disk.begin(2 * halfBytes);
     this.#halfBytes = halfBytes;
     this.#scratch = Buffer.allocUnsafeSlow(halfBytes);
+    // From now on it always holds a frame: one without any is not the file that was written.
+    this.append([]);
   }
 
   hasRoomFor(entries: readonly WrittenEntry[]): boolean {
@@ -54,24 +56,35 @@ export class WriteAhead {
 
 /**
  * All that the file holds, in the order in which it was written; much of it may stand in the tables.
- * @throws LapseError `ERR_LOG_CORRUPT`
+ * @param fileBytes the length that it must have, see `LogIdentity`; 0 when it is not needed
+ * @throws LapseError `ERR_LOG_CORRUPT`; `ERR_LOG_UNAVAILABLE`: it cannot be read
  */
-export function writtenAhead(disk: WriteAheadDisk): readonly WrittenEntry[] {
+export function writtenAhead(disk: WriteAheadDisk, fileBytes: number): readonly WrittenEntry[] {
+  if (fileBytes === 0) return [];
   const bytes = disk.read();
-  if (bytes === undefined) return [];
-  const halfBytes = bytes.length / 2;
-  const halves = [bytes.subarray(0, halfBytes), bytes.subarray(halfBytes)].map(readFrames);
-  const [earlier, later] = halves
+  if (bytes === undefined) throw corruptError(disk, 'it is missing');
+  if (bytes.length !== fileBytes) {
+    throw corruptError(disk, `it has ${bytes.length} bytes instead of ${fileBytes}`);
+  }
+  const halves = [bytes.subarray(0, fileBytes / 2), bytes.subarray(fileBytes / 2)].map(readFrames);
+  const [earlier, later = []] = halves
     .map(({ frames }) => frames)
     .filter((frames) => frames.length > 0)
     .sort(([a], [b]) => a!.sequence - b!.sequence);
-  const isGap = later !== undefined && earlier!.at(-1)!.sequence + 1 !== later[0]!.sequence;
-  if (isGap || halves.some(({ isDamaged }) => isDamaged)) {
-    throw userError(
-      'ERR_LOG_CORRUPT',
-      "The log's file 'write-ahead' must hold whole frames, one that was acknowledged is damaged: " +
-        'its data folder has to come from a copy.',
-    );
+  if (earlier === undefined) throw corruptError(disk, 'it holds nothing that Lapse wrote');
+  const frames = [...earlier, ...later];
+  const { sequence } = frames.at(-1)!;
+  const isGap = sequence - frames[0]!.sequence + 1 !== frames.length;
+  if (isGap || halves.some(({ leftBehind }) => leftBehind > sequence)) {
+    throw corruptError(disk, 'some of it is damaged');
   }
-  return [...(earlier ?? []), ...(later ?? [])].flatMap(({ entries }) => entries);
+  return frames.flatMap(({ entries }) => entries);
+}
+
+function corruptError({ path }: WriteAheadDisk, what: string): LapseError {
+  return userError(
+    'ERR_LOG_CORRUPT',
+    `'${path}' must hold what was acknowledged last, ${what}: the data folder has to come from a copy.`,
+    { path },
+  );
 }

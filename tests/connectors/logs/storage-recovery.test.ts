@@ -1,10 +1,21 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { envelopeKey, openTables } from '../../../connectors/logs/embedded/lmdb-schema.ts';
 import { Storage } from '../../../connectors/logs/embedded/storage.ts';
-import { openStorageFolder } from '../../../connectors/logs/embedded/storage-folder.ts';
+import {
+  openStorageFolder,
+  type StorageFolder,
+} from '../../../connectors/logs/embedded/storage-folder.ts';
 import { systemClock } from '../../../engine/clock.ts';
 import { Prng } from '../../support/prng.ts';
 import { batchOf, TOPICS } from './storage-batches.ts';
@@ -22,12 +33,16 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function open(place: string, ownerToken = 'ours'): Storage {
+function open(
+  place: string,
+  ownerToken = 'ours',
+  folder: StorageFolder = openStorageFolder(place, 'process'),
+): Storage {
   const options = { directory: place, partitionCount: 4, durability: 'process' } as const;
   const storage = new Storage(
     { ...options, bytesMax: Infinity, ownerToken },
     systemClock,
-    openStorageFolder(place, 'process'),
+    folder,
     HALF_BYTES,
   );
   opened.push(storage);
@@ -40,6 +55,11 @@ function leftBehind(): string {
   const copy = join(directory, `copy-${++copies}`);
   cpSync(join(directory, 'log'), copy, { recursive: true });
   return copy;
+}
+
+function corrupt(place: string) {
+  const facts = { path: join(place, 'write-ahead') };
+  return expect.objectContaining({ code: 'ERR_LOG_CORRUPT', domain: 'user', facts });
 }
 
 /** The first bytes of what stands in each topic, trimmed parts left out. */
@@ -102,18 +122,77 @@ describe('a log that is opened after its process died', () => {
     expect((await contentsOf(copy))[TOPICS[0]!]).toEqual([1]);
   });
 
-  test('refuses to go on where a commit that was acknowledged is damaged', () => {
-    const place = join(directory, 'log');
-    const storage = open(place);
-    for (const mark of [1, 2, 3]) storage.commit([batchOf([{ topic: 0, mark, bytes: 10 }])]);
+  test.each([
+    { of: 'the first frame', commits: 3, mark: 1 },
+    { of: 'one in the midst', commits: 3, mark: 2 },
+    // A frame is 24 + 32 + 8 + 48 bytes: of 4,096, the file's first has 24, then 36 find room.
+    { of: 'the first frame of a half', commits: 38, mark: 37 },
+  ])('refuses to go on where $of is damaged that was acknowledged', ({ commits, mark }) => {
+    const storage = open(join(directory, 'log'));
+    for (let i = 1; i <= commits; i++) {
+      storage.commit([batchOf([{ topic: 0, mark: i, bytes: 10 }])]);
+    }
     const copy = leftBehind();
     const path = join(copy, 'write-ahead');
     const bytes = readFileSync(path);
-    bytes[bytes.indexOf(Buffer.of(2, 2, 2, 2))]! ^= 1;
+    bytes[bytes.indexOf(Buffer.alloc(10, mark))]! ^= 1;
     writeFileSync(path, bytes);
-    expect(() => open(copy)).toThrow(
-      expect.objectContaining({ code: 'ERR_LOG_CORRUPT', domain: 'user' }),
+    expect(() => open(copy)).toThrow(corrupt(copy));
+  });
+
+  test.each([
+    { what: 'is missing', spoil: (path: string) => rmSync(path) },
+    { what: 'has 0 bytes instead of 8192', spoil: (path: string) => truncateSync(path, 0) },
+    { what: 'has 4096 bytes instead of 8192', spoil: (path: string) => truncateSync(path, 4_096) },
+    {
+      what: 'holds nothing that Lapse wrote',
+      spoil: (path: string) => writeFileSync(path, Buffer.alloc(8_192)),
+    },
+  ])('refuses to go on where the file that was written ahead $what', ({ what, spoil }) => {
+    const storage = open(join(directory, 'log'));
+    storage.commit([batchOf([{ topic: 0, mark: 1, bytes: 10 }])]);
+    const copy = leftBehind();
+    spoil(join(copy, 'write-ahead'));
+    expect(() => open(copy)).toThrow(corrupt(copy));
+    expect(() => open(copy)).toThrow(`it ${what}:`);
+  });
+
+  test('says which file cannot be read', () => {
+    const place = join(directory, 'log');
+    open(place);
+    const copy = leftBehind();
+    rmSync(join(copy, 'write-ahead'));
+    mkdirSync(join(copy, 'write-ahead'));
+    expect(() => open(copy)).toThrow(`'${join(copy, 'write-ahead')}' must be a file`);
+  });
+
+  test('needs no file when it died while it made one', async () => {
+    const place = join(directory, 'log');
+    open(place).commit([batchOf([{ topic: 0, mark: 1, bytes: 10 }])]);
+    const copy = leftBehind();
+    const folder = openStorageFolder(copy, 'process');
+    const begin = () => {
+      rmSync(folder.writeAhead.path);
+      throw new Error('died');
+    };
+    const dying = { ...folder, writeAhead: { ...folder.writeAhead, begin } };
+    expect(() => open(copy, 'ours', dying)).toThrow('died');
+    expect((await contentsOf(copy))[TOPICS[0]!]).toEqual([1]);
+  });
+
+  test('leaves the file of one alone who took the folder meanwhile', async () => {
+    const place = join(directory, 'log');
+    const folder = openStorageFolder(place, 'process');
+    let newer: Storage | undefined;
+    const written = () => {
+      newer ??= open(place, 'newer');
+    };
+    const slow = { ...folder, room: { has: () => true, written } };
+    expect(() => open(place, 'older', slow)).toThrow(
+      expect.objectContaining({ code: 'ERR_DATA_IN_USE' }),
     );
+    newer!.commit([batchOf([{ topic: 0, mark: 1, bytes: 10 }])]);
+    expect((await contentsOf(leftBehind()))[TOPICS[0]!]).toEqual([1]);
   });
 
   test('holds nothing that one who had lost the folder wrote, and he is told', () => {

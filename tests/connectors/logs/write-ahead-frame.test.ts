@@ -26,8 +26,8 @@ function framesOf(all: readonly (readonly WrittenEntry[])[], first = 1): Buffer[
 }
 
 function contents(bytes: Buffer) {
-  const { frames, isDamaged } = readFrames(bytes);
-  return { isDamaged, entries: frames.map((frame) => frame.entries.map(plain)) };
+  const { frames, leftBehind } = readFrames(bytes);
+  return { leftBehind, entries: frames.map((frame) => frame.entries.map(plain)) };
 }
 
 function plain({ value, ...rest }: WrittenEntry) {
@@ -42,7 +42,7 @@ describe('frames written ahead', () => {
         expect(frames.map((frame) => frame.length)).toEqual(all.map(frameBytes));
         const half = Buffer.concat([...frames, Buffer.alloc(64)]);
         expect(contents(half)).toEqual({
-          isDamaged: false,
+          leftBehind: 0,
           entries: all.map((entries) => entries.map(plain)),
         });
       }),
@@ -69,23 +69,21 @@ describe('frames written ahead', () => {
         const last = frames.at(-1)!;
         half[half.length - last.length + (where % last.length)]! ^= flip;
         expect(contents(half)).toEqual({
-          isDamaged: false,
+          leftBehind: 0,
           entries: all.slice(0, -1).map((entries) => entries.map(plain)),
         });
       }),
     );
   });
 
-  test('a frame before the last that is damaged behind its length is told', () => {
+  test('behind a damaged frame the last one is found, which no earlier round can have left', () => {
     fc.assert(
       fc.property(commits, fc.nat(), fc.integer({ min: 1, max: 255 }), (all, where, flip) => {
         const frames = framesOf([[], ...all, []]);
         const half = Buffer.concat(frames);
-        const { length } = frames[1]!;
-        const afterLengthBytes = 12;
-        const at = frames[0]!.length + afterLengthBytes + (where % (length - afterLengthBytes));
+        const at = frames[0]!.length + (where % frames[1]!.length);
         half[at]! ^= flip;
-        expect(contents(half)).toEqual({ isDamaged: true, entries: [[]] });
+        expect(contents(half)).toEqual({ leftBehind: frames.length, entries: [[]] });
       }),
     );
   });
@@ -96,10 +94,9 @@ describe('frames written ahead', () => {
         const before = Buffer.concat(framesOf(older, 1));
         const now = Buffer.concat(framesOf(newer, 1 + older.length));
         const half = Buffer.concat([now, before.subarray(Math.min(now.length, before.length))]);
-        expect(contents(half)).toEqual({
-          isDamaged: false,
-          entries: newer.map((entries) => entries.map(plain)),
-        });
+        const { leftBehind, entries } = contents(half);
+        expect(leftBehind).toBeLessThanOrEqual(older.length);
+        expect(entries).toEqual(newer.map((commit) => commit.map(plain)));
       }),
     );
   });
