@@ -18,7 +18,7 @@ import type { FloodOptions, FromFlood, ToFlood } from './flood.ts';
 import { HealthyStream } from './healthy-stream.ts';
 import { type Measured, type Moments, overloadFindings } from './overload-findings.ts';
 import type { FromReceivers, ToReceivers } from './receivers.ts';
-import { definitionsFile, EVERY } from './scene.ts';
+import { definitionsFile, EVERY, HEALTHY_WITHIN_S } from './scene.ts';
 import { isDrained, VitalsWatch } from './vitals.ts';
 
 export interface OverloadOptions {
@@ -44,7 +44,6 @@ export interface OverloadOptions {
 const LOAD = 2.4;
 /** Enough that requests which wait for a join or for the disk leave no place empty. */
 const CAPACITY_PRODUCERS = 128;
-const HEALTHY_WITHIN_S = 5;
 /** So many windows a second are staged at least; what is left over only makes them fire later. */
 const STAGED_PER_S_MIN = 40_000;
 const STAGE_SPARE_S = 2;
@@ -89,7 +88,6 @@ async function assemble(
   const file = definitionsFile({
     healthyUrl: healthyReceiver.url,
     othersUrl: `http://127.0.0.1:${port}`,
-    healthyWithinSeconds: HEALTHY_WITHIN_S,
     burstWithinSeconds: burstWithinSeconds(options),
   });
   writeFileSync(config, JSON.stringify(file));

@@ -1,8 +1,9 @@
-/** What the overload showed: the accounts, the memory, the latencies phase by phase. */
-import { type Quantiles, quantilesOf } from '../harness/quantiles.ts';
+/** What the overload showed: the accounts, the memory, the flow. */
+import { quantilesOf } from '../harness/quantiles.ts';
 import type { Findings, Measure } from '../harness/report.ts';
 import type { Arrival } from '../latency/receiver.ts';
 import type { FromFlood } from './flood.ts';
+import { firedUntilMs, latenciesOf } from './healthy-latencies.ts';
 import type { HealthyEvent } from './healthy-stream.ts';
 import { type OverloadOptions, takenBatches } from './overload-bench.ts';
 import type { FromReceivers } from './receivers.ts';
@@ -43,10 +44,6 @@ export interface Measured {
 }
 
 const MIB = 2 ** 20;
-/** Not counted: what comes while code is not compiled yet. */
-const WARM_UP_MS = 5_000;
-/** What somebody who waits for an instant message still takes for instant. */
-const HEALTHY_P99_MS = 250;
 /**
  * What may stand in memory at once by the limits, beside what stood there before the load: 64 MiB
  * in the intake, 64 MiB of bodies at the door, 64 MiB of outputs, 32 MiB of each of five lanes, as
@@ -215,84 +212,6 @@ function memoryOf(options: OverloadOptions, measured: Measured): Measure[] {
     ...pending,
     { what: 'most unread in the log of a lane', value: unread, unit: 'deliveries' },
   ];
-}
-
-/** Of the healthy webhook, from the instant from which each counts, by the phase it falls into. */
-function latenciesOf(measured: Measured): Measure[] {
-  const { moments, healthy, arrivals, offsetMs } = measured;
-  const arrivedAtMs = new Map<string, number>();
-  for (const [atMs, users] of arrivals) {
-    for (const user of users) arrivedAtMs.set(user, atMs + offsetMs);
-  }
-  const firedAtMs = firedUntilMs(measured);
-  const phaseOf = (atMs: number) => {
-    if (atMs < moments.stagedAtMs + WARM_UP_MS) return undefined;
-    if (atMs < moments.capacityAtMs) return 'before';
-    if (atMs < moments.loadAtMs) return undefined;
-    if (atMs >= moments.firesAtMs && atMs < firedAtMs) return 'firing';
-    if (atMs < moments.endAtMs) return 'overload';
-    return atMs >= (moments.drainedAtMs ?? Infinity) && atMs < moments.afterAtMs
-      ? 'after'
-      : undefined;
-  };
-  const samples = new Map<string, number[]>();
-  const add = (what: string, fromMs: number, arrived: number) => {
-    const phase = phaseOf(fromMs);
-    if (phase === undefined) return;
-    const key = `${what}, ${phase}`;
-    const list = samples.get(key) ?? [];
-    samples.set(key, list);
-    list.push(arrived - fromMs);
-  };
-  for (const event of healthy) {
-    const arrived = arrivedAtMs.get(event.user);
-    if (arrived === undefined || event.takenAtMs === undefined) continue;
-    if (event.isDeadline) add('deadline', Math.max(deadlineMs(event), event.takenAtMs), arrived);
-    else {
-      add('taken', event.takenAtMs, arrived);
-      add('event', event.atMs, arrived);
-    }
-  }
-  const measures: Measure[] = [];
-  for (const what of ['deadline', 'taken', 'event']) {
-    const before = quantilesOf(samples.get(`${what}, before`) ?? []);
-    for (const phase of ['before', 'overload', 'firing', 'after']) {
-      const quantiles = quantilesOf(samples.get(`${what}, ${phase}`) ?? []);
-      measures.push(...rowsOf(what, phase, quantiles, before));
-    }
-  }
-  return measures;
-}
-
-const HEALTHY_WITHIN_MS = 5_000;
-
-function deadlineMs({ atMs }: HealthyEvent): number {
-  return atMs + HEALTHY_WITHIN_MS;
-}
-
-function rowsOf(what: string, phase: string, quantiles: Quantiles, before: Quantiles): Measure[] {
-  if (quantiles.count === 0) return [];
-  const values = [quantiles.p50, quantiles.p99, quantiles.p999];
-  const bases = [before.p50, before.p99, before.p999];
-  return ['p50', 'p99', 'p99.9'].map((name, i) => ({
-    what: `healthy: ${what} to first byte, ${phase} ${name}`,
-    value: values[i]!,
-    unit: 'ms',
-    ...(name === 'p99' && what !== 'event' ? { aim: { atMost: HEALTHY_P99_MS } } : {}),
-    ...(phase === 'before' || before.count === 0
-      ? {}
-      : { limit: { what: `before ${name}`, value: bases[i]! } }),
-  }));
-}
-
-/** When the windows of the burst had all fired, as far as the samples can say. */
-function firedUntilMs({ moments, vitals, windows }: Measured): number {
-  const before = vitals.filter(({ atMs }) => atMs < moments.firesAtMs).at(-1)?.windowsFired ?? 0;
-  const target = before + windows;
-  const fired = vitals.find(({ atMs, windowsFired }) => {
-    return atMs >= moments.firesAtMs && windowsFired >= target;
-  });
-  return fired?.atMs ?? moments.endAtMs;
 }
 
 function recoveryOf(options: OverloadOptions, measured: Measured): Measure[] {

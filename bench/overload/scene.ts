@@ -38,18 +38,20 @@ export const EVENT = {
 export const SLOW_IN_FLIGHT = 2;
 export const SLOW_ANSWER_MS = 2_000;
 
+/** The window of the healthy webhook's campaign. */
+export const HEALTHY_WITHIN_S = 5;
+
 export interface SceneOptions {
   /** Of the healthy webhook's receiver. */
   readonly healthyUrl: string;
   /** Of the other receivers; the name of the webhook is added. */
   readonly othersUrl: string;
-  readonly healthyWithinSeconds: number;
   readonly burstWithinSeconds: number;
 }
 
 /** The value of a definitions file. */
 export function definitionsFile(options: SceneOptions): Record<string, unknown> {
-  const { healthyUrl, othersUrl, healthyWithinSeconds, burstWithinSeconds } = options;
+  const { healthyUrl, othersUrl, burstWithinSeconds } = options;
   const content = { fields: ['identity', 'eventProperties'] };
   const campaign = (id: string, webhook: string, live: unknown) => ({
     id,
@@ -70,7 +72,7 @@ export function definitionsFile(options: SceneOptions): Record<string, unknown> 
       { id: 'joined', url: `${othersUrl}/joined` },
     ],
     campaigns: [
-      campaign('inaction', 'healthy', inaction(EVENT.did, EVENT.without, healthyWithinSeconds)),
+      campaign('inaction', 'healthy', inaction(EVENT.did, EVENT.without, HEALTHY_WITHIN_S)),
       campaign('action', 'healthy', { action: { event: EVENT.act } }),
       campaign('slow', 'slow', { action: { event: EVENT.slow } }),
       campaign('sample', 'sample', { action: { event: EVENT.sample } }),

@@ -41,7 +41,7 @@ export function isDrained(vitals: Vitals): boolean {
 }
 
 /** Deliveries of a webhook that have no outcome yet, in memory and unread. */
-function waitingOf({ pending, unread }: Vitals, webhook: string): number {
+export function waitingOf({ pending, unread }: Vitals, webhook: string): number {
   return (pending.get(webhook) ?? 0) + (unread.get(webhook) ?? 0);
 }
 
