@@ -12,6 +12,7 @@ export function checkDoors(world: World): void {
   for (const problem of producer.problems) world.problem(problem);
   const stored = new Set<string>();
   const left = new Set<string>();
+  const receipts = receiptsOf(world);
   for (let partition = 0; partition < workload.partitionCount; partition++) {
     let timeMs = 0;
     let tickMs = 0;
@@ -26,7 +27,7 @@ export function checkDoors(world: World): void {
       if (record.kind === 'leave') left.add(record.from.user);
       if (record.kind === 'event') {
         stored.add(String(record.facts.id));
-        if (record.isMoved) checkMoved(world, record);
+        if (record.isMoved) checkMoved(world, record, receipts);
         else checkEvent(world, record, { timeMs, tickMs, known });
       }
       if ('isAhead' in record && record.isAhead) continue;
@@ -46,6 +47,21 @@ export function checkDoors(world: World): void {
     if (event.type !== 'alias' && !stored.has(id))
       world.problem(`the acknowledged event ${id} is lost`);
   }
+}
+
+/** Events as the doors stored them, with the instants that they stand at. */
+function receiptsOf({ workload, archive, plans }: World): ReadonlySet<string> {
+  const receipts = new Set<string>();
+  for (let partition = 0; partition < workload.partitionCount; partition++) {
+    for (const record of inputOf(archive, partition, plans)) {
+      if (record.kind === 'event' && !record.isMoved) receipts.add(receiptOf(record));
+    }
+  }
+  return receipts;
+}
+
+function receiptOf({ facts, receivedAtMs }: OracleEvent): string {
+  return `${String(facts.id)} ${receivedAtMs}`;
 }
 
 /** Leaves may be said again. */
@@ -90,8 +106,12 @@ function checkEvent(world: World, record: OracleEvent, before: Before): void {
   world.problem(`the event ${id} stands behind ${limitMs}, though it was received before`);
 }
 
-function checkMoved(world: World, record: OracleEvent): void {
+/** It goes on at the instant at which its door received it, whatever the time where it was. */
+function checkMoved(world: World, record: OracleEvent, receipts: ReadonlySet<string>): void {
   checkUser(world, record);
+  if (!receipts.has(receiptOf(record))) {
+    world.problem(`an event went on as ${JSON.stringify(record)}, no door stored it at that time`);
+  }
   const tries = world.producer.tries.get(String(record.facts.id)) ?? [];
   if (!tries.some((one) => isOf({ ...record, receivedAtMs: one.receivedAtMs }, one))) {
     world.problem(`an event went on as ${JSON.stringify(record)}, nobody sent it`);

@@ -32,6 +32,15 @@ export interface Luggage {
   readonly joinedAtMs: number;
 }
 
+/** Unix ms. */
+export interface OracleClock {
+  /** Of the partition. */
+  timeMs: number;
+  /** Of the record at hand, whose user's it may be alone. */
+  nowMs: number;
+}
+
+/** An event that has cancelled, or would have. */
 export interface Cancel {
   readonly version: Version;
   readonly event: OracleEvent;
