@@ -4,9 +4,9 @@ import { mix32, partitionOf } from '../engine/hash.ts';
 import type { Pipeline, PipelineFactory, PipelineHost } from '../engine/partition/pipeline.ts';
 import { type IncomingEvent, type Leave, RecordFlag, RecordKind } from '../engine/records.ts';
 import type { UserId } from '../engine/state/alias-table.ts';
-import { emptyKey, type Key, keyOf, rehash } from '../engine/state/key.ts';
+import { emptyKey, type Key, keyOf } from '../engine/state/key.ts';
 import type { CampaignCounters } from './campaign-counters.ts';
-import type { Campaign, Definitions } from './definitions.ts';
+import type { Definitions } from './definitions.ts';
 import { deliveryBytes, encodeDeliveries } from './delivery/codec.ts';
 import type { Delivery } from './delivery/delivery.ts';
 import { Arriving } from './identity/arriving.ts';
@@ -19,8 +19,8 @@ import {
   movedEvent,
   movedPart,
 } from './identity/parts.ts';
-import { qualificationIds } from './qualification-id.ts';
-import { renderProfile } from './render/variables.ts';
+import { type Qualification, Qualifier } from './qualifier.ts';
+import { dueBefore } from './rules/due-before.ts';
 import { EventView } from './rules/event-view.ts';
 import { deadlineOf, Inaction } from './rules/inaction.ts';
 import { KeptProperties } from './rules/kept-properties.ts';
@@ -39,14 +39,6 @@ export type Control =
     }
   | { readonly type: 'publish'; readonly campaign: string };
 
-/** One user has met one campaign once. */
-export interface Qualification {
-  readonly atMs: number;
-  readonly campaignId: string;
-  readonly userId: string;
-  readonly window: string;
-}
-
 export interface CampaignPipelineOptions {
   readonly counters: CampaignCounters;
   /** Told of every qualification, before its delivery is handed over. */
@@ -57,9 +49,6 @@ export interface CampaignPipelineOptions {
 const INPUT = 'in.';
 /** So that a hash of 0 does not stay 0 when mixed. */
 const FINGERPRINT_SALT = 0x9e3779b9;
-const NO_PROFILE: Record<string, unknown> = {};
-// A BOM is a character of the id like any other, and must not be left out.
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** The operators of Lapse in one partition: profiles, rules, gates, rendering. */
 export function campaignPipeline(options: CampaignPipelineOptions): PipelineFactory {
@@ -69,7 +58,7 @@ export function campaignPipeline(options: CampaignPipelineOptions): PipelineFact
 class CampaignPipeline implements Pipeline {
   readonly #host: PipelineHost;
   readonly #counters: CampaignCounters;
-  readonly #onQualified: ((qualification: Qualification) => void) | undefined;
+  readonly #qualifier: Qualifier;
   readonly #book: RuleBook;
   readonly #event = new EventView();
   readonly #kept: KeptProperties;
@@ -83,7 +72,7 @@ class CampaignPipeline implements Pipeline {
   constructor(host: PipelineHost, options: CampaignPipelineOptions) {
     this.#host = host;
     this.#counters = options.counters;
-    this.#onQualified = options.onQualified;
+    this.#qualifier = new Qualifier(host, options.counters, options.onQualified);
     this.#book = new RuleBook(() => host.state.recentCancels.rulesAt(host.state.timeMs));
     this.#kept = new KeptProperties(host.state);
     this.#inaction = new Inaction(host.state, this.#kept);
@@ -131,7 +120,7 @@ class CampaignPipeline implements Pipeline {
     const campaign = this.#book.campaignOf(node.campaignId);
     if (campaign !== undefined && !node.isDropped) {
       windows.keyOf(slot, this.#key);
-      this.#qualify(campaign, this.#key, dueAtMs, {
+      this.#qualifier.qualify(campaign, this.#key, dueAtMs, {
         lo: windows.eventIdLoOf(slot),
         hi: windows.eventIdHiOf(slot),
         properties: this.#kept.propertiesOf(slot),
@@ -213,30 +202,10 @@ class CampaignPipeline implements Pipeline {
     this.#routesOf = -1;
   }
 
-  /**
-   * Fires what was due of a user before something was received for him. While users are on their
-   * way the time of a partition stands still for all (0005), but of this one everything received
-   * before is known.
-   */
   #fireBefore(user: Key, receivedAtMs: number): void {
-    const { windows, timeMs } = this.#host.state;
-    // One that was opened late is due since then; what was due before is gone by now.
-    const dueAtMs = (slot: number) => Math.max(windows.dueAtMs(slot), timeMs);
-    const due = [...this.#book.nodes()].flatMap((node) => {
-      const count = windows.find(user, node.number);
-      return [...windows.found.subarray(0, count)].filter((slot) => dueAtMs(slot) < receivedAtMs);
-    });
-    due.sort(
-      (a, b) =>
-        dueAtMs(a) - dueAtMs(b) ||
-        this.compareRules(windows.ruleOf(a), windows.ruleOf(b)) ||
-        windows.anchorAtMs(a) - windows.anchorAtMs(b) ||
-        windows.eventIdHiOf(a) - windows.eventIdHiOf(b) ||
-        windows.eventIdLoOf(a) - windows.eventIdLoOf(b),
-    );
-    for (const slot of due) {
-      const atMs = dueAtMs(slot);
-      windows.wheel.remove(slot);
+    const { state } = this.#host;
+    for (const { slot, atMs } of dueBefore(state, this.#book, user, receivedAtMs)) {
+      state.windows.wheel.remove(slot);
       this.onWindowDue(slot, atMs);
     }
   }
@@ -309,7 +278,7 @@ class CampaignPipeline implements Pipeline {
       if (predicate !== undefined && !predicate.holds(event, event.serial)) continue;
       const campaign = this.#book.campaignOf(node.campaignId);
       if (campaign === undefined) continue;
-      this.#qualify(campaign, event.key, event.nowMs, {
+      this.#qualifier.qualify(campaign, event.key, event.nowMs, {
         lo: event.eventIdLo,
         hi: event.eventIdHi,
         properties: event.properties,
@@ -327,47 +296,5 @@ class CampaignPipeline implements Pipeline {
     const opening = this.#inaction.open(node, node.rule, this.#event, kept);
     if (opening === 'opened') this.#counters.windowsOpened++;
     else if (opening === 'refused') this.#counters.windowsRefused++;
-  }
-
-  #qualify(
-    campaign: Campaign,
-    key: Key,
-    atMs: number,
-    occurrence: { lo: number; hi: number; properties: Record<string, unknown> },
-  ): void {
-    const userId = decoder.decode(key.bytes.subarray(key.start, key.start + key.length));
-    const ids = qualificationIds(
-      campaign.id,
-      userId,
-      key.isAnonymous,
-      occurrence.lo,
-      occurrence.hi,
-    );
-    this.#counters.qualifications++;
-    this.#onQualified?.({ atMs, campaignId: campaign.id, userId, window: ids.window });
-    const delivery: Delivery = {
-      id: ids.delivery,
-      campaignId: campaign.id,
-      userId,
-      qualifiedAtMs: atMs,
-      dueAtMs: atMs,
-      expiresAtMs: atMs + campaign.ttlMs,
-      body: renderProfile(campaign.content, {
-        userId,
-        isAnonymous: key.isAnonymous,
-        profile: this.#profileOf(campaign, key),
-        event: occurrence.properties,
-      }),
-    };
-    this.#host.emit(`out.${campaign.webhook}`, delivery);
-  }
-
-  #profileOf(campaign: Campaign, key: Key): Record<string, unknown> {
-    for (const field of campaign.content.fields) {
-      if (field === 'identity' || field === 'eventProperties') continue;
-      rehash(key);
-      return this.#host.state.profiles.attributesOf(key);
-    }
-    return NO_PROFILE;
   }
 }

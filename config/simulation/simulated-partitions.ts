@@ -4,12 +4,9 @@ import { Identities, leaveOf } from '../../engine/identities.ts';
 import { Partition } from '../../engine/partition/partition.ts';
 import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
 import { type CampaignCounters, campaignCounters } from '../../operators/campaign-counters.ts';
-import {
-  type Control,
-  campaignPipeline,
-  type Qualification,
-} from '../../operators/campaign-pipeline.ts';
+import { type Control, campaignPipeline } from '../../operators/campaign-pipeline.ts';
 import type { Delivery } from '../../operators/delivery/delivery.ts';
+import type { Qualification } from '../../operators/qualifier.ts';
 
 /** A qualification with the delivery that was made of it. */
 export interface Qualified {

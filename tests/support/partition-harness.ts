@@ -2,9 +2,10 @@ import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
 import { Partition } from '../../engine/partition/partition.ts';
 import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/records.ts';
 import { campaignCounters } from '../../operators/campaign-counters.ts';
-import { campaignPipeline, type Qualification } from '../../operators/campaign-pipeline.ts';
+import { campaignPipeline } from '../../operators/campaign-pipeline.ts';
 import type { Campaign, Definitions, InactionRule, Webhook } from '../../operators/definitions.ts';
 import type { Delivery } from '../../operators/delivery/delivery.ts';
+import type { Qualification } from '../../operators/qualifier.ts';
 import type { ModelEvent } from './inaction-model.ts';
 
 export const hook: Webhook = {
