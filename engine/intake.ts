@@ -1,18 +1,20 @@
 import type { Acknowledgement } from './acknowledgement.ts';
 import type { Clock } from './clock.ts';
-import { type ErrorDetails, externalError, LapseError, messageOf } from './errors.ts';
+import { type ErrorDetails, LapseError } from './errors.ts';
 import { partitionOf } from './hash.ts';
 import { Horizon } from './horizon.ts';
 import { Identities } from './identities.ts';
+import { IntakeAppends } from './intake-appends.ts';
 import { IntakeLane, type Leaving, type Sealed } from './intake-lane.ts';
 import { IntakeMoves, LEAVE_BYTES } from './intake-moves.ts';
 import { IntakeTicks } from './intake-ticks.ts';
 import type { Log } from './log.ts';
 import { type IncomingEvent, type Leave, RecordFlag, RecordKind } from './records.ts';
-import { Ring } from './ring.ts';
 import { Unread } from './unread.ts';
 
 export { Acknowledgement } from './acknowledgement.ts';
+
+const LEAVE_AGAIN_MS = 50;
 
 export interface IntakeOptions {
   readonly log: Log;
@@ -39,25 +41,20 @@ export interface IntakeOptions {
  * log. Everything that enters a partition of this process passes here, ticks too, so that the
  * times of receipt never go back within a partition.
  *
- * One append a partition is in flight; while it is, records gather. So the path is instant when
- * idle and batches by itself under load. An append that fails fails its acknowledgements, with an
- * error that says whether to come again, and the partition goes on with the next one.
+ * Records gather while an append of their partition is in flight, see `IntakeAppends`. An append
+ * that fails fails its acknowledgements, with an error that says whether to come again, and the
+ * partition goes on with the next one.
  */
 export class Intake {
   readonly horizon: Horizon;
   /** Who is who; to be filled before events come. */
   readonly identities = new Identities();
-  readonly #log: Log;
   readonly #clock: Clock;
   readonly #lanes: IntakeLane[];
   readonly #inFlightBytesMax: number;
-  readonly #appendsMax: number;
   readonly #unread: Unread;
-  /** Lanes with something to append, each at most once, in the order in which they came to it. */
-  readonly #ready: Ring<IntakeLane>;
-  #appends = 0;
+  readonly #appends: IntakeAppends;
   #bytesInFlight = 0;
-  #isScheduled = false;
   #roomWaiters: (() => void)[] = [];
   #idleWaiters: (() => void)[] = [];
   #failure: LapseError | undefined;
@@ -68,14 +65,14 @@ export class Intake {
   appendsFailed = 0;
 
   constructor(options: IntakeOptions) {
-    this.#log = options.log;
     this.#clock = options.clock;
     this.horizon = new Horizon(options.clock);
     this.#inFlightBytesMax = options.inFlightBytesMax ?? 64 * 1024 * 1024;
-    this.#appendsMax = options.appendsMax ?? 64;
     const { unreadRecordsMax: recordsMax = Infinity, unreadMsMax: ageMsMax = Infinity } = options;
     this.#unread = new Unread({ recordsMax, ageMsMax });
-    this.#ready = new Ring(options.log.partitionCount);
+    this.#appends = new IntakeAppends(options.log, options.appendsMax ?? 64, (...settled) =>
+      this.#settled(...settled),
+    );
     const onSealed = (bytesMore: number) => {
       this.#bytesInFlight += bytesMore;
     };
@@ -270,50 +267,10 @@ export class Intake {
     this.#bytesInFlight += lane.gatheredBytes - bytesBefore;
     if (acknowledgement !== undefined) lane.acknowledge(acknowledgement);
     if (lane.writer.isFull) lane.seal();
-    this.#queue(lane);
+    this.#appends.queue(lane);
   }
 
-  /** Puts the lane in line for an append, if it has something for it. */
-  #enqueue(lane: IntakeLane): boolean {
-    if (lane.isQueued || lane.isAppending || !lane.hasNext) return false;
-    lane.isQueued = true;
-    this.#ready.push(lane);
-    return true;
-  }
-
-  #queue(lane: IntakeLane): void {
-    if (!this.#enqueue(lane) || this.#isScheduled) return;
-    this.#isScheduled = true;
-    // At the end of the turn: a request's or a pull's events leave together.
-    setImmediate(() => {
-      this.#isScheduled = false;
-      this.#pump();
-    });
-  }
-
-  #pump(): void {
-    while (this.#appends < this.#appendsMax) {
-      const lane = this.#ready.shift();
-      if (lane === undefined) return;
-      lane.isQueued = false;
-      const sealed = lane.take();
-      lane.isAppending = true;
-      this.#appends++;
-      this.#append(lane, sealed).then(
-        () => this.#settle(lane, sealed, undefined),
-        (error: unknown) => this.#settle(lane, sealed, error),
-      );
-    }
-  }
-
-  async #append(lane: IntakeLane, sealed: Sealed): Promise<void> {
-    await this.#log.append(lane.topic, sealed.bytes);
-  }
-
-  #settle(lane: IntakeLane, sealed: Sealed, error: unknown): void {
-    lane.isAppending = false;
-    this.#appends--;
-    const failure = error === undefined ? undefined : unavailable(error);
+  #settled(lane: IntakeLane, sealed: Sealed, failure: LapseError | undefined): void {
     if (failure === undefined) {
       this.envelopesAppended++;
       this.recordsAppended += sealed.recordCount;
@@ -334,10 +291,8 @@ export class Intake {
       this.#leaveAgain(lane, leaves);
     }
     for (const _ of settled) lane.settled();
-    this.#enqueue(lane);
     this.#tellRoom();
     this.#tellIdle();
-    this.#pump();
   }
 
   /**
@@ -361,13 +316,4 @@ export class Intake {
   #tellIdle(): void {
     if (this.#bytesInFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
-}
-
-const LEAVE_AGAIN_MS = 50;
-
-function unavailable(error: unknown): LapseError {
-  if (error instanceof LapseError) return error;
-  return externalError('ERR_LOG_UNAVAILABLE', `The log took no records: ${messageOf(error)}.`, {
-    cause: error,
-  });
 }

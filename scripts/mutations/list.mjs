@@ -47,7 +47,7 @@ export const MUTATIONS = [
   },
   {
     name: 'a second append of a partition is in flight',
-    file: 'engine/intake.js',
+    file: 'engine/intake-appends.js',
     from: 'lane.isQueued || lane.isAppending',
     to: 'lane.isQueued',
   },
