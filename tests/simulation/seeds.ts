@@ -2,12 +2,11 @@
  * `npm run seeds -- 10000` runs as many seeds, on all cores; `-- --seed N` replays one with its
  * trace. Exit code 1 when one fails.
  */
-import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CoverageTable } from './coverage-table.ts';
 import { runSeed, type SeedResult } from './run-seed.ts';
+import { SeedRunner } from './seed-runner.ts';
 
 const USAGE = `Usage: npm run seeds -- [count] [--from N] [--workers N] [--stop-at-first]
        npm run seeds -- --seed N [--quiet]
@@ -105,39 +104,13 @@ async function runMany(options: {
 }
 
 /** One worker process, which is given a seed at a time. */
-function work(
+async function work(
   take: () => number | undefined,
   onResult: (result: SeedResult) => void,
 ): Promise<void> {
-  return new Promise((resolve) => {
-    let child: ChildProcess;
-    let seed: number | undefined;
-    const give = () => {
-      seed = take();
-      if (seed === undefined) child.disconnect();
-      else child.send(seed);
-    };
-    const start = () => {
-      child = fork(fileURLToPath(import.meta.url), [], { env: { ...process.env, [WORKER]: '1' } });
-      child.on('message', (result: SeedResult) => {
-        onResult(result);
-        give();
-      });
-      child.on('exit', (code) => {
-        if (code === 0) return resolve();
-        // Whatever took the process down belongs to the seed that it ran.
-        onResult(brokenResult(seed!, `its process ended with code ${code}`));
-        start();
-      });
-      give();
-    };
-    start();
-  });
-}
-
-function brokenResult(seed: number, problem: string): SeedResult {
-  const figures = { steps: 0, processes: 0, events: 0, qualifications: 0, requests: 0 };
-  return { seed, home: '-', problems: [problem], traceHash: '', trace: [], figures, met: {} };
+  const runner = new SeedRunner();
+  for (let seed = take(); seed !== undefined; seed = take()) onResult(await runner.run(seed));
+  runner.close();
 }
 
 function addTo(tally: Tally, result: SeedResult): void {
@@ -190,17 +163,4 @@ function whole(text: string): number {
   process.exit(2);
 }
 
-const WORKER = 'LAPSE_SEEDS_WORKER';
-
-if (process.env[WORKER] === undefined) process.exitCode = await main();
-else {
-  process.on('message', (seed: number) => {
-    runSeed(seed).then(
-      (result) => process.send!(result),
-      (error: unknown) => {
-        process.stderr.write(`${(error as Error).stack}\n`);
-        process.exit(1);
-      },
-    );
-  });
-}
+process.exitCode = await main();
