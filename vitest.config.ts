@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Two cores: process-level tests start servers and workers of their own.
-    maxWorkers: 2,
+    // One more than the cores: the tests of processes wait most of the time.
+    maxWorkers: 3,
   },
 });

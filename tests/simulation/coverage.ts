@@ -92,6 +92,7 @@ export const FEATURES = {
     'join with a profile': 100,
     'moved window cancelled on arrival': 30,
     'moved window tied with another': 30,
+    'moved window not due yet here': 15,
     'event sent on to another id': 200,
     'event ahead of its partition': 200,
     'campaign: rule changed': 100,

@@ -170,6 +170,8 @@ export class OracleWindows {
       if (stays) return;
       this.#open = this.#open.filter((other) => other !== tied);
     } else if (mine.length >= WINDOWS_MAX) return;
+    if (window.notBeforeMs > this.#clock.timeMs)
+      this.#coverage.met('moved window not due yet here');
     const notBeforeMs = Math.max(window.notBeforeMs, this.#clock.timeMs);
     this.#open.push({ ...window, notBeforeMs, number: this.#count++ });
   }
