@@ -217,8 +217,8 @@ export const MUTATIONS = [
   {
     name: 'a last delivery that is lost is not noticed',
     file: 'connectors/nats/pull-session.js',
-    from: 'this.#noticeLoss(info.delivered.consumer_seq);',
-    to: '',
+    from: 'else if (nowMs - this.#awaited.sinceMs >= LOST_AFTER_MS)',
+    to: 'else if (false)',
   },
   {
     name: 'what the NATS door reads again is overtaken by what waited behind it',

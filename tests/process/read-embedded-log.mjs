@@ -101,7 +101,7 @@ async function readLog() {
 function framesBetween(attempt) {
   try {
     databases.root.resetReadTxn();
-    return writtenAhead(ahead, databases.identity.get('log')?.aheadBytes ?? 0);
+    return writtenAhead(ahead, databases.identity.get('log')?.ahead);
   } catch (error) {
     if (attempt > ATTEMPTS_MAX) throw error;
     return undefined;

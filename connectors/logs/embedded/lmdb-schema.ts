@@ -24,8 +24,16 @@ export interface LogIdentity {
   readonly id: string;
   /** Of the process that owns the folder, see folder-lock.ts. */
   readonly ownerToken: string;
-  /** Of the file that is written ahead of the tables; 0 while nothing of it is needed. */
-  readonly aheadBytes: number;
+  /** Undefined while nothing of the file that is written ahead of the tables is needed. */
+  readonly ahead?: AheadNeeded | undefined;
+}
+
+/** What must be found in the file that is written ahead of the tables. */
+export interface AheadNeeded {
+  /** Its length. */
+  readonly bytes: number;
+  /** All frames from this one on; those before stand in the tables. */
+  readonly from: number;
 }
 
 export interface TopicRecord {

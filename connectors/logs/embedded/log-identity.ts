@@ -1,7 +1,7 @@
 /** Which log it is and whose: the one record of the table `identity`. */
 import { randomUUID } from 'node:crypto';
 import { userError } from '../../../engine/errors.ts';
-import { LOG_FORMAT_VERSION, type LogTables } from './lmdb-schema.ts';
+import { type AheadNeeded, LOG_FORMAT_VERSION, type LogTables } from './lmdb-schema.ts';
 import type { StorageThreadData } from './storage-protocol.ts';
 
 type Owner = Pick<StorageThreadData, 'partitionCount' | 'ownerToken' | 'directory'>;
@@ -36,19 +36,18 @@ export function takeLog(tables: LogTables, owner: Owner): string {
     partitionCount,
     id,
     ownerToken,
-    aheadBytes: aheadBytes(tables),
+    ahead: stored?.ahead,
   });
   return id;
 }
 
-/** The length of the file that is written ahead of the tables; 0 when nothing of it is needed. */
-export function aheadBytes(tables: LogTables): number {
-  return tables.identity.get('log')?.aheadBytes ?? 0;
+export function aheadNeeded(tables: LogTables): AheadNeeded | undefined {
+  return tables.identity.get('log')?.ahead;
 }
 
-/** Says how long the file is from now on; inside a transaction. */
-export function noteAheadBytes(tables: LogTables, bytes: number): void {
-  tables.identity.putSync('log', { ...tables.identity.get('log')!, aheadBytes: bytes });
+/** Inside a transaction. */
+export function noteAheadNeeded(tables: LogTables, ahead: AheadNeeded | undefined): void {
+  tables.identity.putSync('log', { ...tables.identity.get('log')!, ahead });
 }
 
 /** @throws LapseError `ERR_DATA_IN_USE` when somebody has taken it since */

@@ -7,8 +7,8 @@ import type { Clock } from '../../../engine/clock.ts';
 import { externalError, LapseError, messageOf } from '../../../engine/errors.ts';
 import type { Offset } from '../../../engine/log.ts';
 import { applyBatch, type PendingBatch } from './apply-batch.ts';
-import type { LogTables } from './lmdb-schema.ts';
-import { aheadBytes, checkOwner, noteAheadBytes, takeLog } from './log-identity.ts';
+import type { AheadNeeded, LogTables } from './lmdb-schema.ts';
+import { aheadNeeded, checkOwner, noteAheadNeeded, takeLog } from './log-identity.ts';
 import { openStorageFolder, type StorageFolder } from './storage-folder.ts';
 import { ENTRY, type StorageThreadData } from './storage-protocol.ts';
 import { type Topic, Topics } from './topics.ts';
@@ -48,6 +48,8 @@ export class Storage {
   readonly #ahead: WriteAhead;
   readonly #aheadBytes: number;
   #topics: Topics;
+  /** As the tables have it. */
+  #needed: AheadNeeded | undefined;
   /** What the half that is not written to may still hold unflushed values of. */
   #flushing = new Set<Topic>();
 
@@ -71,7 +73,7 @@ export class Storage {
     this.id = takeLog(this.#tables, this.#options);
     this.#topics = this.#recover();
     this.#demandRoom(bytesWrittenFor(this.#topics.unflushedBytes, this.#topics.unflushed.size));
-    this.flush();
+    this.#putTopics(new Set(this.#topics.unflushed), undefined);
     this.#ahead = this.#beginAhead();
   }
 
@@ -172,7 +174,8 @@ export class Storage {
   #recover(): Topics {
     this.#folder.room.written();
     const topics = new Topics(this.#tables);
-    const written = writtenAhead(this.#folder.writeAhead, aheadBytes(this.#tables));
+    this.#needed = aheadNeeded(this.#tables);
+    const written = writtenAhead(this.#folder.writeAhead, this.#needed);
     for (const entry of written) topics.recover(entry);
     // Both halves may hold some of it.
     this.#flushing = new Set(topics.unflushed);
@@ -181,12 +184,12 @@ export class Storage {
 
   /** The tables hold all. A new file in place of the one that the owner before may write to. */
   #beginAhead(): WriteAhead {
-    this.#transaction(() => noteAheadBytes(this.#tables, 0));
     // In a transaction: whoever takes the folder meanwhile must not lose the file that he begins.
     return this.#transaction(() => {
       const ahead = new WriteAhead(this.#folder.writeAhead, this.#aheadBytes);
       this.#folder.sync();
-      noteAheadBytes(this.#tables, 2 * this.#aheadBytes);
+      this.#needed = { bytes: 2 * this.#aheadBytes, from: ahead.halfFrom };
+      noteAheadNeeded(this.#tables, this.#needed);
       return ahead;
     });
   }
@@ -231,15 +234,32 @@ export class Storage {
 
   /** What was written up to now is to be flushed; new frames go to the half that has been. */
   #turnOver(): void {
+    // Before it is written over: from then on it may look like anything.
+    const needed = this.#neededAfter(this.#flushing);
+    if (needed !== this.#needed) this.#putTopics(new Set(), needed);
     this.#flushing = new Set(this.#topics.unflushed);
     this.#ahead.turnOver();
   }
 
+  /** What is needed of the file once these topics are flushed. */
+  #neededAfter(topics: ReadonlySet<Topic>): AheadNeeded | undefined {
+    const from = this.#ahead.halfFrom;
+    if (this.#needed?.from === from) return this.#needed;
+    for (const topic of this.#flushing) if (!topics.has(topic)) return this.#needed;
+    return { bytes: 2 * this.#aheadBytes, from };
+  }
+
   #flushTopics(some: Iterable<Topic>): void {
-    const topics = [...some];
+    const topics = new Set(some);
+    this.#putTopics(topics, this.#neededAfter(topics));
+  }
+
+  #putTopics(topics: ReadonlySet<Topic>, needed: AheadNeeded | undefined): void {
     this.#transaction(() => {
       for (const topic of topics) this.#topics.put(topic);
+      if (needed !== this.#needed) noteAheadNeeded(this.#tables, needed);
     });
+    this.#needed = needed;
     for (const topic of topics) {
       this.#topics.flushed(topic);
       this.#flushing.delete(topic);

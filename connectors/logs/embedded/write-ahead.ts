@@ -7,6 +7,7 @@
  * a half is written anew once nothing of it is needed.
  */
 import { type LapseError, userError } from '../../../engine/errors.ts';
+import type { AheadNeeded } from './lmdb-schema.ts';
 import type { WriteAheadDisk, WriteAheadFile } from './write-ahead-disk.ts';
 import { encodeFrame, frameBytes, readFrames, type WrittenEntry } from './write-ahead-frame.ts';
 
@@ -15,6 +16,7 @@ export class WriteAhead {
   readonly #halfBytes: number;
   readonly #scratch: Buffer;
   #sequence = 0;
+  #halfFrom = 1;
   #half = 0;
   #usedBytes = 0;
 
@@ -28,6 +30,11 @@ export class WriteAhead {
     this.#scratch = Buffer.allocUnsafeSlow(halfBytes);
     // From now on it always holds a frame: one without any is not the file that was written.
     this.append([]);
+  }
+
+  /** The first frame of the half that is written to, there already or the next. */
+  get halfFrom(): number {
+    return this.#halfFrom;
   }
 
   hasRoomFor(entries: readonly WrittenEntry[]): boolean {
@@ -46,6 +53,7 @@ export class WriteAhead {
     // So that the halves always follow one upon the other.
     if (this.#usedBytes === 0) return;
     this.#half = 1 - this.#half;
+    this.#halfFrom = this.#sequence + 1;
     this.#usedBytes = 0;
   }
 
@@ -55,27 +63,30 @@ export class WriteAhead {
 }
 
 /**
- * All that the file holds, in the order in which it was written; much of it may stand in the tables.
- * @param fileBytes the length that it must have, see `LogIdentity`; 0 when it is not needed
+ * What is needed of the file, in the order in which it was written; much of it may stand in the
+ * tables. A half of which nothing is needed may look like anything: a frame that was being written
+ * over it when the power went away may have left some of the old ones.
  * @throws LapseError `ERR_LOG_CORRUPT`; `ERR_LOG_UNAVAILABLE`: it cannot be read
  */
-export function writtenAhead(disk: WriteAheadDisk, fileBytes: number): readonly WrittenEntry[] {
-  if (fileBytes === 0) return [];
+export function writtenAhead(
+  disk: WriteAheadDisk,
+  needed: AheadNeeded | undefined,
+): readonly WrittenEntry[] {
+  if (needed === undefined) return [];
+  const { bytes: fileBytes, from } = needed;
   const bytes = disk.read();
   if (bytes === undefined) throw corruptError(disk, 'it is missing');
   if (bytes.length !== fileBytes) {
     throw corruptError(disk, `it has ${bytes.length} bytes instead of ${fileBytes}`);
   }
   const halves = [bytes.subarray(0, fileBytes / 2), bytes.subarray(fileBytes / 2)].map(readFrames);
-  const [earlier, later = []] = halves
-    .map(({ frames }) => frames)
-    .filter((frames) => frames.length > 0)
-    .sort(([a], [b]) => a!.sequence - b!.sequence);
-  if (earlier === undefined) throw corruptError(disk, 'it holds nothing that Lapse wrote');
-  const frames = [...earlier, ...later];
-  const { sequence } = frames.at(-1)!;
-  const isGap = sequence - frames[0]!.sequence + 1 !== frames.length;
-  if (isGap || halves.some(({ leftBehind }) => leftBehind > sequence)) {
+  const found = halves.flatMap(({ frames }) => frames).sort((a, b) => a.sequence - b.sequence);
+  const last = found.at(-1)?.sequence ?? 0;
+  // While a half has no frame yet, the last one of the other half still stands there.
+  if (last < Math.max(1, from - 1)) throw corruptError(disk, 'it holds nothing of it');
+  const frames = found.filter(({ sequence }) => sequence >= from);
+  const isGap = frames.some(({ sequence }, i) => sequence !== from + i);
+  if (isGap || halves.some(({ leftBehind }) => leftBehind > last)) {
     throw corruptError(disk, 'some of it is damaged');
   }
   return frames.flatMap(({ entries }) => entries);

@@ -145,7 +145,7 @@ describe('a log that is opened after its process died', () => {
     { what: 'has 0 bytes instead of 8192', spoil: (path: string) => truncateSync(path, 0) },
     { what: 'has 4096 bytes instead of 8192', spoil: (path: string) => truncateSync(path, 4_096) },
     {
-      what: 'holds nothing that Lapse wrote',
+      what: 'holds nothing of it',
       spoil: (path: string) => writeFileSync(path, Buffer.alloc(8_192)),
     },
   ])('refuses to go on where the file that was written ahead $what', ({ what, spoil }) => {
