@@ -37,6 +37,7 @@ const AHEAD_SHARE_MAX = 1 / 4;
 /** What a step of a flush writes at most, about: 2 to 4 ms, for which appends wait. */
 const FLUSH_STEP_BYTES = 64 * 1024;
 const FLUSH_STEP_TOPICS = 4;
+const NO_TOPICS: ReadonlySet<Topic> = new Set();
 const NO_ROOM = 'its disk gives no more room';
 
 export class Storage {
@@ -235,8 +236,8 @@ export class Storage {
   /** What was written up to now is to be flushed; new frames go to the half that has been. */
   #turnOver(): void {
     // Before it is written over: from then on it may look like anything.
-    const needed = this.#neededAfter(this.#flushing);
-    if (needed !== this.#needed) this.#putTopics(new Set(), needed);
+    const needed = this.#neededAfter(NO_TOPICS);
+    if (needed !== this.#needed) this.#putTopics(NO_TOPICS, needed);
     this.#flushing = new Set(this.#topics.unflushed);
     this.#ahead.turnOver();
   }
