@@ -39,8 +39,9 @@ async function stage() {
   const first = read();
   while (appends === 0) await turn();
   const fail = () => failFirst(new Error('nobody answers'));
-  const kinds = () => recordsOf(log, 0).flatMap((records) => records.map(({ kind }) => kind));
-  return { intake, door, read, first, fail, kinds };
+  const stored = () => recordsOf(log, 0).flat();
+  const kinds = () => stored().map(({ kind }) => kind);
+  return { intake, door, read, first, fail, stored, kinds };
 }
 
 test('a tick does not overtake what its door reads again', async () => {
@@ -67,6 +68,17 @@ test('what others sent behind it fails with it, and they may come again', async 
   await expect(first).rejects.toMatchObject({ retryable: true });
   await expect(behind.close()).rejects.toMatchObject({ retryable: true });
   expect([kinds(), intake.bytesInFlight]).toEqual([[], 0]);
+});
+
+test('what comes again has the time of its receipt, not of what failed behind it', async () => {
+  const { intake, read, first, fail, stored } = await stage();
+  const behind = new Acknowledgement();
+  intake.add(anEvent({ messageId: 'behind' }), NOW_MS, behind);
+  fail();
+  await expect(first).rejects.toThrow('nobody answers');
+  await expect(behind.close()).rejects.toThrow('nobody answers');
+  await read();
+  expect(stored().map(({ receivedAtMs }) => receivedAtMs)).toEqual([RECEIVED_MS]);
 });
 
 /** Ids that fall into a partition of two. */
