@@ -9,7 +9,8 @@ import type { Clock } from '../../../engine/clock.ts';
 import { LapseError, messageOf } from '../../../engine/errors.ts';
 import type { PendingBatch } from './apply-batch.ts';
 import { freshValues } from './fresh-values.ts';
-import { fullError, type Storage } from './storage.ts';
+import { fullError } from './log-full.ts';
+import type { Storage } from './storage.ts';
 import {
   type Answer,
   ENTRY,

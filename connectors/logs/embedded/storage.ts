@@ -8,6 +8,7 @@ import { externalError, LapseError, messageOf } from '../../../engine/errors.ts'
 import type { Offset } from '../../../engine/log.ts';
 import { applyBatch, type PendingBatch } from './apply-batch.ts';
 import type { AheadNeeded, LogTables } from './lmdb-schema.ts';
+import { fullError, isOutOfSpace } from './log-full.ts';
 import { aheadNeeded, checkOwner, noteAheadNeeded, takeLog } from './log-identity.ts';
 import { openStorageFolder, type StorageFolder } from './storage-folder.ts';
 import { ENTRY, type StorageThreadData } from './storage-protocol.ts';
@@ -292,22 +293,4 @@ export class Storage {
       { cause: error },
     );
   }
-}
-
-/** The log has no room: by its own limit, or because the disk is full. */
-export function fullError(reason: string): LapseError {
-  return new LapseError(
-    'ERR_LOG_FULL',
-    `The log must have room to append, it is full: ${reason}.`,
-    {
-      domain: 'external',
-      retryable: true,
-    },
-  );
-}
-
-function isOutOfSpace(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  if (code === 'ENOSPC' || code === 'EFBIG' || code === 28 || code === -30792) return true;
-  return /no space left|map full|MDB_MAP_FULL|disk quota|file too large/i.test(messageOf(error));
 }
