@@ -98,8 +98,8 @@ export function firedUntilMs({ moments, vitals, windows }: Measured): number {
   return fired?.atMs ?? moments.endAtMs;
 }
 
-/** When the messages of these windows had all been delivered. */
+/** When the messages of these windows had all been delivered: a backlog is counted late, too. */
 function deliveredUntilMs({ moments, vitals }: Measured, firedAtMs: number): number {
-  const delivered = vitals.find((one) => one.atMs >= firedAtMs && waitingOf(one, 'burst') === 0);
-  return delivered?.atMs ?? moments.endAtMs;
+  const waiting = vitals.findLast((one) => waitingOf(one, 'burst') > 0);
+  return Math.max(firedAtMs, Math.min(waiting?.atMs ?? firedAtMs, moments.endAtMs));
 }
