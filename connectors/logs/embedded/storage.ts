@@ -57,7 +57,8 @@ export class Storage {
 
   /**
    * @param aheadBytes of each half of the file that is written ahead
-   * @throws LapseError `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`, `ERR_LOG_FULL`, `ERR_LOG_CORRUPT`
+   * @throws LapseError `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`, `ERR_LOG_FULL`, `ERR_LOG_CORRUPT`,
+   *   `ERR_DATA_IN_USE`, `ERR_LOG_UNAVAILABLE`
    */
   constructor(
     options: StorageThreadData,
