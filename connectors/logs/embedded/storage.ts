@@ -189,11 +189,17 @@ export class Storage {
   #beginAhead(): WriteAhead {
     // In a transaction: whoever takes the folder meanwhile must not lose the file that he begins.
     return this.#transaction(() => {
-      const ahead = new WriteAhead(this.#folder.writeAhead, this.#aheadBytes);
-      this.#folder.sync();
-      this.#needed = { bytes: 2 * this.#aheadBytes, from: ahead.halfFrom };
-      noteAheadNeeded(this.#tables, this.#needed);
-      return ahead;
+      const bytes = 2 * this.#aheadBytes;
+      try {
+        const ahead = new WriteAhead(this.#folder.writeAhead, this.#aheadBytes);
+        this.#folder.sync();
+        this.#needed = { bytes, from: ahead.halfFrom };
+        noteAheadNeeded(this.#tables, this.#needed);
+        return ahead;
+      } catch (error) {
+        if (!isOutOfSpace(error)) throw error;
+        throw fullError(`the disk of '${this.#options.directory}' has no ${bytes} bytes left`);
+      }
     });
   }
 

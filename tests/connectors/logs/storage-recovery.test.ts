@@ -166,17 +166,24 @@ describe('a log that is opened after its process died', () => {
     expect(() => open(copy)).toThrow(`'${join(copy, 'write-ahead')}' must be a file`);
   });
 
-  test('needs no file when it died while it made one', async () => {
+  test.each([
+    { when: 'it died', error: new Error('died'), said: 'died' },
+    {
+      when: 'its disk was full',
+      error: Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }),
+      said: 'has no 8192 bytes left',
+    },
+  ])('needs no file when $when while it made one', async ({ error, said }) => {
     const place = join(directory, 'log');
     open(place).commit([batchOf([{ topic: 0, mark: 1, bytes: 10 }])]);
     const copy = leftBehind();
     const folder = openStorageFolder(copy, 'process');
     const begin = () => {
       rmSync(folder.writeAhead.path);
-      throw new Error('died');
+      throw error;
     };
-    const dying = { ...folder, writeAhead: { ...folder.writeAhead, begin } };
-    expect(() => open(copy, 'ours', dying)).toThrow('died');
+    const failing = { ...folder, writeAhead: { ...folder.writeAhead, begin } };
+    expect(() => open(copy, 'ours', failing)).toThrow(said);
     expect((await contentsOf(copy))[TOPICS[0]!]).toEqual([1]);
   });
 
