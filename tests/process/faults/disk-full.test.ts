@@ -1,14 +1,13 @@
 /** The disk is full under load, again and again, and has room again. */
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { EventFeed, planEvents } from '../../support/event-feed.ts';
 import { Prng } from '../../support/prng.ts';
 import { SmallDisk } from '../../support/small-disk.ts';
 import { until } from '../../support/until.ts';
 import { EVERY_RULE } from '../campaigns.ts';
 import { homeOf, natsHomes } from '../homes.ts';
 import { Stage } from '../stage.ts';
-import { lives, reckon, SEED, times } from './trial.ts';
+import { feedOf, lives, reckon, SEED, times } from './trial.ts';
 
 const DISK_BYTES = 128 * 2 ** 20;
 const ROUNDS = times(1);
@@ -53,12 +52,6 @@ async function isRefused(url: string): Promise<boolean> {
   return true;
 }
 
-function feedOf(place: Stage): EventFeed {
-  const count = ROUNDS * EVENTS_PER_ROUND;
-  const events = planEvents({ seed: SEED, count, users: 60, hasJoins: true });
-  return new EventFeed(events, place.producer, SEED);
-}
-
 describe.runIf(probe !== undefined)('a full disk', () => {
   test(
     'under the embedded log is said to who sends, and is got over without a restart',
@@ -67,7 +60,7 @@ describe.runIf(probe !== undefined)('a full disk', () => {
       disk = (await SmallDisk.mount(DISK_BYTES))!;
       stage = await Stage.open({ ...STAGE, disk });
       const serve = await stage.serve().ready();
-      const feed = feedOf(stage);
+      const feed = feedOf(stage, ROUNDS * EVENTS_PER_ROUND);
       const feeding = feed.run(ROUNDS * FEED_MS_PER_ROUND);
       for (let round = 0; round < ROUNDS; round++) {
         await lives(serve, 300 + prng.below(1_500));
@@ -92,7 +85,7 @@ describe.runIf(probe !== undefined)('a full disk', () => {
       stage = await Stage.open({ ...STAGE, ...homeOf(home), natsOptions });
       const serve = await stage.serve().ready();
       await stage.stored();
-      const feed = feedOf(stage);
+      const feed = feedOf(stage, ROUNDS * EVENTS_PER_ROUND);
       const feeding = feed.run(ROUNDS * FEED_MS_PER_ROUND);
       for (let round = 0; round < ROUNDS; round++) {
         await lives(serve, 300 + prng.below(1_500));

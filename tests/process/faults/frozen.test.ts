@@ -1,12 +1,11 @@
 /** A process is stopped under load for longer than every time-out, and goes on. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { EventFeed, planEvents } from '../../support/event-feed.ts';
 import { Prng } from '../../support/prng.ts';
 import { until } from '../../support/until.ts';
 import { EVERY_RULE } from '../campaigns.ts';
 import { homeOf, homes, natsHomes } from '../homes.ts';
 import { Stage } from '../stage.ts';
-import { lives, reckon, SEED, times } from './trial.ts';
+import { feedOf, lives, reckon, SEED, times } from './trial.ts';
 
 /**
  * Behind: an attempt of a webhook (300 ms here), one on NATS (3 s), a checkpoint (1 s here), two
@@ -46,12 +45,7 @@ async function freezeUnderLoad(
   const serve = await place.serve().ready();
   const frozen = victim ?? serve;
   await place.stored();
-  const count = ROUNDS * EVENTS_PER_ROUND;
-  const feed = new EventFeed(
-    planEvents({ seed: SEED, count, users: 60, hasJoins: true }),
-    place.producer,
-    SEED,
-  );
+  const feed = feedOf(place, ROUNDS * EVENTS_PER_ROUND);
   const feeding = feed.run(ROUNDS * 2_500);
   for (let round = 0; round < ROUNDS; round++) {
     await lives(serve, 500 + prng.below(BETWEEN_MS_MAX));

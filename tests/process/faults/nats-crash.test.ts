@@ -1,12 +1,11 @@
 /** The NATS server dies under a running `serve`, again and again, and comes back. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { EventFeed, planEvents } from '../../support/event-feed.ts';
 import { natsPrograms } from '../../support/nats-server.ts';
 import { Prng } from '../../support/prng.ts';
 import { until } from '../../support/until.ts';
 import { EVERY_RULE } from '../campaigns.ts';
 import { Stage } from '../stage.ts';
-import { lives, reckon, SEED, times } from './trial.ts';
+import { feedOf, lives, reckon, SEED, times } from './trial.ts';
 
 const ROUNDS = times(1);
 const EVENTS_PER_ROUND = 800;
@@ -28,9 +27,7 @@ describe.each(programs)('a crash of NATS $version', (nats) => {
       stage = await Stage.open({ campaigns: EVERY_RULE, nats });
       const serve = await stage.serve().ready();
       await stage.stored();
-      const count = ROUNDS * EVENTS_PER_ROUND;
-      const events = planEvents({ seed: SEED, count, users: 60, hasJoins: true });
-      const feed = new EventFeed(events, stage.producer, SEED);
+      const feed = feedOf(stage, ROUNDS * EVENTS_PER_ROUND);
       const feeding = feed.run(ROUNDS * FEED_MS_PER_ROUND);
       for (let round = 0; round < ROUNDS; round++) {
         await lives(serve, 500 + prng.below(1_500));

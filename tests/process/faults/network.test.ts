@@ -1,13 +1,12 @@
 /** The network is cut, silent, slow, or ends in the middle of a write, and heals, under load. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { EventFeed, planEvents } from '../../support/event-feed.ts';
 import type { Fault } from '../../support/fault-proxy.ts';
 import { Prng } from '../../support/prng.ts';
 import { until } from '../../support/until.ts';
 import { EVERY_RULE } from '../campaigns.ts';
 import { type Home, homeOf, homes, natsHomes } from '../homes.ts';
 import { type Span, Stage } from '../stage.ts';
-import { lives, reckon, SEED, times } from './trial.ts';
+import { feedOf, lives, reckon, SEED, times } from './trial.ts';
 
 /** Each in turn, one a round. */
 const FAULTS: readonly Fault[] = [
@@ -53,9 +52,7 @@ describe('a faulty network', () => {
       const prng = new Prng(SEED);
       const serve = await place.serve().ready();
       await place.stored();
-      const count = ROUNDS * EVENTS_PER_ROUND;
-      const plan = { seed: SEED, count, users: 60, hasJoins: true };
-      const feed = new EventFeed(planEvents(plan), place.producer, SEED);
+      const feed = feedOf(place, ROUNDS * EVENTS_PER_ROUND);
       const feeding = feed.run(ROUNDS * FEED_MS_PER_ROUND);
       const proxy = place.proxy(span);
       for (let round = 0; round < ROUNDS; round++) {

@@ -1,7 +1,6 @@
 /** Two processes that both believe they own the partitions of one log. */
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { EventFeed, planEvents } from '../../support/event-feed.ts';
 import { stablePort } from '../../support/ports.ts';
 import { Prng } from '../../support/prng.ts';
 import type { ServeProcess } from '../../support/serve-process.ts';
@@ -9,7 +8,7 @@ import { until } from '../../support/until.ts';
 import { EVERY_RULE } from '../campaigns.ts';
 import { homeOf, natsHomes } from '../homes.ts';
 import { Stage } from '../stage.ts';
-import { lives, reckon, SEED, times } from './trial.ts';
+import { feedOf, lives, reckon, SEED, times } from './trial.ts';
 
 const ROUNDS = times(1);
 const EVENTS_PER_ROUND = 400;
@@ -64,9 +63,7 @@ describe('two owners of one JetStream log', () => {
       stage.sink.misbehave = () => (receiver.chance(0.2) ? 500 : 200);
       let owner = await stage.serve().ready();
       await stage.stored();
-      const count = ROUNDS * EVENTS_PER_ROUND;
-      const events = planEvents({ seed: SEED, count, users: 60, hasJoins: true });
-      const feed = new EventFeed(events, stage.producer, SEED);
+      const feed = feedOf(stage, ROUNDS * EVENTS_PER_ROUND);
       const feeding = feed.run(ROUNDS * FEED_MS_PER_ROUND);
       for (let round = 0; round < ROUNDS; round++) {
         await lives(owner, 500 + prng.below(1_500));
@@ -103,13 +100,7 @@ describe('two owners of one JetStream log', () => {
       const place = stage;
       const first = await place.serve().ready();
       await place.stored();
-      const events = planEvents({
-        seed: SEED,
-        count: EVENTS_PER_ROUND,
-        users: 60,
-        hasJoins: true,
-      });
-      const feed = new EventFeed(events, place.producer, SEED);
+      const feed = feedOf(place, EVENTS_PER_ROUND);
       const feeding = feed.run(FEED_MS_PER_ROUND);
       const ports = [await stablePort(), await stablePort()];
       const rivals = [
@@ -140,13 +131,7 @@ describe('two owners of one embedded log', () => {
     async () => {
       stage = await Stage.open({ campaigns: EVERY_RULE, webhook: WEBHOOK });
       const first = await stage.serve().ready();
-      const events = planEvents({
-        seed: SEED,
-        count: EVENTS_PER_ROUND,
-        users: 60,
-        hasJoins: true,
-      });
-      const feed = new EventFeed(events, stage.producer, SEED);
+      const feed = feedOf(stage, EVENTS_PER_ROUND);
       const feeding = feed.run(FEED_MS_PER_ROUND);
       const refusals: string[] = [];
       for (let round = 0; round < ROUNDS; round++) {

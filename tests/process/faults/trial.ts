@@ -3,7 +3,7 @@
  * in full size by `npm run faults`.
  */
 import { appendFileSync } from 'node:fs';
-import type { EventFeed } from '../../support/event-feed.ts';
+import { EventFeed, planEvents } from '../../support/event-feed.ts';
 import type { ServeProcess } from '../../support/serve-process.ts';
 import { until } from '../../support/until.ts';
 import type { Stage } from '../stage.ts';
@@ -16,6 +16,12 @@ const RESULTS = process.env.LAPSE_FAULTS_RESULTS;
 /** @param small in `npm test` */
 export function times(small: number): number {
   return TIMES === undefined ? small : Number(TIMES);
+}
+
+/** So many events of the seed, joins among them, and who sends them. */
+export function feedOf({ producer }: Stage, count: number): EventFeed {
+  const events = planEvents({ seed: SEED, count, users: 60, hasJoins: true });
+  return new EventFeed(events, producer, SEED);
 }
 
 /** A line of the table. */
