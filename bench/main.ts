@@ -1,7 +1,7 @@
 /** `lapse bench [NAME]`: picks the benches, prints what they found, keeps it with `--save`. */
 import { availableParallelism } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { LapseError, messageOf } from '../engine/errors.ts';
+import { LapseError, messageOf } from '../engine/errors/errors.ts';
 import { type Findings, reportOf, reportText, saveReport } from './harness/report.ts';
 
 /** What `commander` read; each bench takes what it knows. */

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 
 const root = new URL('../', import.meta.url);
-const main = new URL('dist/api/main.js', root);
+const main = new URL('dist/app/cli/main.js', root);
 // Run from a clone, a missing or stale build is made first; an installed package has no sources.
 if (existsSync(new URL('engine/', root))) await import(new URL('scripts/setup.mjs', root));
 await import(main);

@@ -4,7 +4,7 @@
  * relation fails at start, not in production.
  */
 import assert from 'node:assert/strict';
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../engine/duration.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../engine/time/duration.ts';
 import { FILTER_PROPERTY_CHARS_MAX } from '../operators/filters/limits.ts';
 
 export interface Range {

@@ -1,9 +1,14 @@
-import type { EnvelopeReader } from '../engine/envelope-reader.ts';
-import { LapseError } from '../engine/errors.ts';
-import { mix32, partitionOf } from '../engine/hash.ts';
+import type { EnvelopeReader } from '../engine/envelope/envelope-reader.ts';
+import {
+  type IncomingEvent,
+  type Leave,
+  RecordFlag,
+  RecordKind,
+} from '../engine/envelope/records.ts';
+import { LapseError } from '../engine/errors/errors.ts';
 import type { Pipeline, PipelineFactory, PipelineHost } from '../engine/partition/pipeline.ts';
-import { type IncomingEvent, type Leave, RecordFlag, RecordKind } from '../engine/records.ts';
 import type { UserId } from '../engine/state/alias-table.ts';
+import { mix32, partitionOf } from '../engine/state/hash.ts';
 import { emptyKey, type Key, keyOf } from '../engine/state/key.ts';
 import type { CampaignCounters } from './campaign-counters.ts';
 import type { Definitions } from './definitions.ts';

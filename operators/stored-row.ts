@@ -1,4 +1,4 @@
-import { LapseError } from '../engine/errors.ts';
+import { LapseError } from '../engine/errors/errors.ts';
 
 /** Stored bytes that are not what was written, or were written by something else. */
 export function corrupt(what: string, problem: string): LapseError {

@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const SOURCES = ['engine', 'operators', 'connectors', 'config', 'api', 'bench'];
+const SOURCES = ['engine', 'operators', 'connectors', 'config', 'app', 'bench'];
 const LOCK_WAIT_MS = 100;
 const [major, minor] = process.versions.node.split('.').map(Number);
 

@@ -9,7 +9,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectNats } from '../../connectors/nats/connection.ts';
-import { LapseError } from '../../engine/errors.ts';
+import { LapseError } from '../../engine/errors/errors.ts';
 import { type BenchNats, startNats } from '../harness/nats.ts';
 import { startProgress } from '../harness/progress.ts';
 import { quantilesOf } from '../harness/quantiles.ts';

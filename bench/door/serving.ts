@@ -1,7 +1,8 @@
 /** The real engine in this process, with a webhook that is all but shut: the sender stands still. */
+
+import { Lapse } from '../../app/serve/lapse.ts';
 import { type RuntimeSettings, resolveRuntime } from '../../config/definitions/runtime.ts';
-import { Lapse } from '../../config/serve/lapse.ts';
-import type { LapseError } from '../../engine/errors.ts';
+import type { LapseError } from '../../engine/errors/errors.ts';
 import { shopDefinitions } from '../workload/campaigns.ts';
 
 /** One request a minute to a port where nobody listens. */

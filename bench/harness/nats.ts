@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { userError } from '../../engine/errors.ts';
+import { userError } from '../../engine/errors/errors.ts';
 import { packageRoot } from './machine.ts';
 
 export interface BenchNats {

@@ -7,7 +7,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LapseError } from '../../engine/errors.ts';
+import { LapseError } from '../../engine/errors/errors.ts';
 import { measureDiskSync } from '../harness/disk-sync.ts';
 import { startNats } from '../harness/nats.ts';
 import { type Quantiles, quantilesOf } from '../harness/quantiles.ts';

@@ -23,7 +23,7 @@ export class ServeProcess {
     flags: readonly string[],
     environment: Readonly<Record<string, string>>,
   ): Promise<ServeProcess> {
-    const program = fileURLToPath(new URL('../../api/main.js', import.meta.url));
+    const program = fileURLToPath(new URL('../../app/cli/main.js', import.meta.url));
     const child = spawn(process.execPath, [program, 'serve', '--port', '0', ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...environment },

@@ -1,6 +1,6 @@
 /** Reads back what a run has written into a lane. */
 import { createHash } from 'node:crypto';
-import { BEGINNING, type Log } from '../../engine/log.ts';
+import { BEGINNING, type Log } from '../../engine/log/log.ts';
 import { decodeDeliveries } from '../../operators/delivery/codec.ts';
 import type { Delivery } from '../../operators/delivery/delivery.ts';
 

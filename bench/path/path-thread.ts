@@ -3,11 +3,11 @@
  * does, but waits for the start and says when everything that stood in the log is done.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { connectLog } from '../../config/serve/log-home.ts';
+import { connectLog } from '../../app/serve/log-home.ts';
 import { CheckpointStore } from '../../engine/checkpoint/checkpoint-store.ts';
-import { systemClock } from '../../engine/clock.ts';
-import type { Log } from '../../engine/log.ts';
+import type { Log } from '../../engine/log/log.ts';
 import { PartitionRunner } from '../../engine/partition/partition-runner.ts';
+import { systemClock } from '../../engine/time/clock.ts';
 import { threadError } from '../../engine/worker/partition-worker.ts';
 import { TurnLoop } from '../../engine/worker/turn-loop.ts';
 import { campaignCounters } from '../../operators/campaign-counters.ts';

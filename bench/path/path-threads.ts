@@ -1,7 +1,7 @@
 /** Starts the threads of `bench path`, lets them begin together and waits for the last one. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { LogHome } from '../../config/serve/log-home.ts';
+import type { LogHome } from '../../app/serve/log-home.ts';
 import { errorOfThread } from '../../engine/worker/partition-worker.ts';
 import type { Progress } from '../harness/progress.ts';
 import type {

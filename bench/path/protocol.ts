@@ -1,4 +1,4 @@
-import type { LogAddress } from '../../config/serve/log-home.ts';
+import type { LogAddress } from '../../app/serve/log-home.ts';
 import type { ThreadError } from '../../engine/worker/protocol.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** The limit: a loop that reads every envelope of some partitions, and does next to nothing. */
-import { EnvelopeReader } from '../../engine/envelope-reader.ts';
-import { BEGINNING, type Log, type LogReader } from '../../engine/log.ts';
-import { RecordKind } from '../../engine/records.ts';
+import { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
+import { RecordKind } from '../../engine/envelope/records.ts';
+import { BEGINNING, type Log, type LogReader } from '../../engine/log/log.ts';
 
 /** As long as a turn of the engine. */
 const TURN_MS = 3;

@@ -3,7 +3,7 @@
  * list walked whole, filters written by hand. What it finds and what the engine wrote must agree.
  */
 import { createHash } from 'node:crypto';
-import { partitionOf } from '../../engine/hash.ts';
+import { partitionOf } from '../../engine/state/hash.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import { InactionModel, type ModelEvent } from '../../tests/support/inaction-model.ts';
 import type { ShopWorkload } from '../workload/shop.ts';

@@ -1,5 +1,5 @@
 /** Checkpoints of all partitions, one after the other, while records keep coming without a pause. */
-import type { Clock } from '../../engine/clock.ts';
+import type { Clock } from '../../engine/time/clock.ts';
 import { TurnLoop } from '../../engine/worker/turn-loop.ts';
 import type { Progress } from '../harness/progress.ts';
 import type { PartitionSet } from './partition-set.ts';

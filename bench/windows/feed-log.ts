@@ -8,7 +8,7 @@ import {
   type LogReader,
   type Offset,
   type StoredEnvelope,
-} from '../../engine/log.ts';
+} from '../../engine/log/log.ts';
 
 class FeedTopic implements LogReader {
   tail: Offset = BEGINNING;

@@ -1,8 +1,8 @@
 /** All partitions in one thread, with real runners over a log that is fed by hand. */
 import { createHash, type Hash } from 'node:crypto';
 import { CheckpointStore } from '../../engine/checkpoint/checkpoint-store.ts';
-import type { Clock } from '../../engine/clock.ts';
 import { PartitionRunner } from '../../engine/partition/partition-runner.ts';
+import type { Clock } from '../../engine/time/clock.ts';
 import { type CampaignCounters, campaignCounters } from '../../operators/campaign-counters.ts';
 import { campaignPipeline } from '../../operators/campaign-pipeline.ts';
 import { decodeDeliveries } from '../../operators/delivery/codec.ts';

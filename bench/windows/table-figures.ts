@@ -1,6 +1,7 @@
 /** What a window costs in the tables alone: no envelope, no rule, no output. */
-import { hash64 } from '../../engine/hash.ts';
+
 import { Arena } from '../../engine/state/arena.ts';
+import { hash64 } from '../../engine/state/hash.ts';
 import { emptyKey, type Key } from '../../engine/state/key.ts';
 import { WindowTable } from '../../engine/state/window-table.ts';
 import { userIdOf } from '../workload/shop.ts';

@@ -1,7 +1,7 @@
 /** Envelopes that open, move, cancel and let run out the windows of numbered users. */
-import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
-import { mix32, partitionOf } from '../../engine/hash.ts';
-import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
+import { EnvelopeWriter } from '../../engine/envelope/envelope-writer.ts';
+import { type IncomingEvent, RecordKind } from '../../engine/envelope/records.ts';
+import { mix32, partitionOf } from '../../engine/state/hash.ts';
 import { userIdOf } from '../workload/shop.ts';
 import type { FeedLog } from './feed-log.ts';
 

@@ -1,5 +1,5 @@
 /** An event of the workload as a client would send it. */
-import type { IncomingEvent } from '../../engine/records.ts';
+import type { IncomingEvent } from '../../engine/envelope/records.ts';
 
 /** @param sentAtMs when the client says that it happened, Unix ms */
 export function eventJson(event: IncomingEvent, sentAtMs: number): string {

@@ -1,8 +1,8 @@
 /** Writes a workload into a log as the intake would under load: full envelopes, before the clock. */
-import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
-import { partitionOf } from '../../engine/hash.ts';
-import type { Log } from '../../engine/log.ts';
-import { RecordKind } from '../../engine/records.ts';
+import { EnvelopeWriter } from '../../engine/envelope/envelope-writer.ts';
+import { RecordKind } from '../../engine/envelope/records.ts';
+import type { Log } from '../../engine/log/log.ts';
+import { partitionOf } from '../../engine/state/hash.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import { startProgress } from '../harness/progress.ts';
 import type { ShopWorkload } from './shop.ts';

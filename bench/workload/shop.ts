@@ -3,8 +3,9 @@
  * checkouts, some orders. Users come by a power law, in sessions of some fifteen events that share
  * a cart, so that windows are restarted and cancelled as they are in a shop.
  */
-import { mix32 } from '../../engine/hash.ts';
-import { type IncomingEvent, RecordKind } from '../../engine/records.ts';
+
+import { type IncomingEvent, RecordKind } from '../../engine/envelope/records.ts';
+import { mix32 } from '../../engine/state/hash.ts';
 import { Prng } from '../../tests/support/prng.ts';
 
 export interface ShopOptions {

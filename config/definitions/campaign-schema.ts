@@ -1,7 +1,7 @@
 /** `campaigns:` of a definitions file. */
 import * as z from 'zod';
-import { LapseError } from '../../engine/errors.ts';
-import { fnv1a32, mix32 } from '../../engine/hash.ts';
+import { LapseError } from '../../engine/errors/errors.ts';
+import { fnv1a32, mix32 } from '../../engine/state/hash.ts';
 import type {
   Campaign,
   EventMatch,

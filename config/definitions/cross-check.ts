@@ -2,7 +2,7 @@
  * What files must agree on: ids are given once, campaigns name webhooks that exist, a setting
  * stands in one file. Looks at what was written, so that one bad key does not hide the rest.
  */
-import { describeValue, joinPath, nearestOf } from '../../engine/wording.ts';
+import { describeValue, joinPath, nearestOf } from '../../engine/errors/wording.ts';
 import type { DefinitionsProblem } from './problem.ts';
 import type { DefinitionFile } from './read-files.ts';
 

@@ -2,7 +2,7 @@
  * Puts values of the environment where a file says `${NAME}`; `$${` stands for a plain `${`. Only
  * values are looked at, never keys, and what comes out is always a text.
  */
-import { describeValue, joinPath } from '../../engine/wording.ts';
+import { describeValue, joinPath } from '../../engine/errors/wording.ts';
 import { DEFINITION_DEPTH_MAX, DEFINITION_VALUES_MAX } from '../limits.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,6 @@
 /** The whole of a definitions file. */
 import * as z from 'zod';
-import { isTimeZone } from '../../engine/zone.ts';
+import { isTimeZone } from '../../engine/time/zone.ts';
 import { campaignSchema } from './campaign-schema.ts';
 import { type Leaf, mapping, schemaOf } from './leaf.ts';
 import { runtimeShape } from './runtime-table.ts';

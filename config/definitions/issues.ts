@@ -1,6 +1,6 @@
 /** Makes sentences of the schema's issues: `campaigns[0].ttl must be …, got …`. */
 import type * as z from 'zod';
-import { describeValue, joinPath, nearestOf } from '../../engine/wording.ts';
+import { describeValue, joinPath, nearestOf } from '../../engine/errors/wording.ts';
 import { PATH_PLACEHOLDER } from './campaign-schema.ts';
 import { knownKeysOf } from './leaf.ts';
 import { NOT_BUILT } from './not-built.ts';

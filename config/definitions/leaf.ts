@@ -3,7 +3,7 @@
  * a value of a file, of a flag and of the environment, and describes itself to editors.
  */
 import * as z from 'zod';
-import { durationOf, formatDuration } from '../../engine/duration.ts';
+import { durationOf, formatDuration } from '../../engine/time/duration.ts';
 import type { Range } from '../limits.ts';
 
 export interface Leaf<T> {

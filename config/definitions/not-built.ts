@@ -2,7 +2,7 @@
  * What the product's language already has and this version does not do. Each is recognised and
  * refused by name, never ignored; whoever builds one deletes its lines here.
  */
-import { joinPath } from '../../engine/wording.ts';
+import { joinPath } from '../../engine/errors/wording.ts';
 import type { DefinitionsProblem } from './problem.ts';
 import { LAPSE_VERSION } from './version.ts';
 

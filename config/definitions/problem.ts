@@ -1,5 +1,5 @@
 /** What is wrong with definitions: every problem at once, each with its file and path. */
-import { LapseError } from '../../engine/errors.ts';
+import { LapseError } from '../../engine/errors/errors.ts';
 import { PROBLEMS_SHOWN_MAX } from '../limits.ts';
 
 export interface DefinitionsProblem {

@@ -1,7 +1,7 @@
 /** Finds definition files and reads them as YAML, of which JSON is a part. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { messageOf } from '../../engine/errors.ts';
+import { messageOf } from '../../engine/errors/errors.ts';
 import { DEFINITION_FILE_BYTES_MAX } from '../limits.ts';
 import type { DefinitionsProblem } from './problem.ts';
 import { readYaml } from './yaml-text.ts';

@@ -1,7 +1,7 @@
 /** Settings of the running engine: flags, then the environment, then the file, then defaults. */
 import { availableParallelism } from 'node:os';
-import { userError } from '../../engine/errors.ts';
-import { describeValue } from '../../engine/wording.ts';
+import { userError } from '../../engine/errors/errors.ts';
+import { describeValue } from '../../engine/errors/wording.ts';
 import { engineLimits, intakeLimits, type Range } from '../limits.ts';
 import type { Environment } from './environment.ts';
 import type { Leaf } from './leaf.ts';

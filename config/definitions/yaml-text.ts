@@ -13,7 +13,7 @@ import {
   visit,
   YAMLParseError,
 } from 'yaml';
-import { messageOf } from '../../engine/errors.ts';
+import { messageOf } from '../../engine/errors/errors.ts';
 import { DEFINITION_DEPTH_MAX } from '../limits.ts';
 
 export type YamlText = { readonly value: unknown } | { readonly refused: string };

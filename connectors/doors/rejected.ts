@@ -4,9 +4,9 @@
  * takes it is counted and not kept, and the oldest go when there are more than `recordsMax`.
  */
 import { Packr, Unpackr } from 'msgpackr';
-import type { Clock } from '../../engine/clock.ts';
-import { LapseError } from '../../engine/errors.ts';
-import type { Log, Offset } from '../../engine/log.ts';
+import { LapseError } from '../../engine/errors/errors.ts';
+import type { Log, Offset } from '../../engine/log/log.ts';
+import type { Clock } from '../../engine/time/clock.ts';
 
 export const REJECTED_TOPIC = 'rejected.events';
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import { Histogram, type HistogramCounts } from '../../engine/histogram.ts';
+import { Histogram, type HistogramCounts } from '../../engine/metrics/histogram.ts';
 
 /** One value with its labels. */
 export interface Sample {

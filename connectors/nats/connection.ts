@@ -10,7 +10,7 @@ import {
   nkeyAuthenticator,
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
-import { LapseError, messageOf, userError } from '../../engine/errors.ts';
+import { LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
 
 export interface NatsOptions {
   /** At least one, `nats://host:port` or `tls://host:port`. */

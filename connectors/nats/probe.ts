@@ -4,7 +4,7 @@
  */
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { externalError, messageOf, userError } from '../../engine/errors.ts';
+import { externalError, messageOf, userError } from '../../engine/errors/errors.ts';
 import { connectNats, type NatsOptions } from './connection.ts';
 
 export interface NatsProbe {

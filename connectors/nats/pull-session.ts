@@ -19,8 +19,8 @@ import {
   type NatsConnection,
   type Subscription,
 } from '@nats-io/transport-node';
-import { type Clock, systemClock } from '../../engine/clock.ts';
-import { externalError } from '../../engine/errors.ts';
+import { externalError } from '../../engine/errors/errors.ts';
+import { type Clock, systemClock } from '../../engine/time/clock.ts';
 import { DeliveryCursor } from './delivery-cursor.ts';
 
 export const BATCH_MESSAGES = 2_000;

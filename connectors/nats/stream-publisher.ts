@@ -12,7 +12,7 @@ import {
   PermissionViolationError,
   type Subscription,
 } from '@nats-io/transport-node';
-import { type Clock, systemClock } from '../../engine/clock.ts';
+import { type Clock, systemClock } from '../../engine/time/clock.ts';
 
 export interface Publication {
   readonly subject: string;

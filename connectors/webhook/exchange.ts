@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
-import type { Clock } from '../../engine/clock.ts';
-import { messageOf } from '../../engine/errors.ts';
+import { messageOf } from '../../engine/errors/errors.ts';
 import type { TransportErrorCode, TransportResult } from '../../engine/sender/transport.ts';
+import type { Clock } from '../../engine/time/clock.ts';
 import { errorCodeOf } from './error-codes.ts';
 
 /** A response body is read up to here and then cut off with its connection: nobody needs more. */

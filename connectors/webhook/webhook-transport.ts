@@ -1,8 +1,8 @@
 import { rootCertificates } from 'node:tls';
 import { Pool } from 'undici';
-import type { Clock } from '../../engine/clock.ts';
-import { messageOf } from '../../engine/errors.ts';
+import { messageOf } from '../../engine/errors/errors.ts';
 import type { OutgoingRequest, Transport, TransportResult } from '../../engine/sender/transport.ts';
+import type { Clock } from '../../engine/time/clock.ts';
 import { errorCodeOf } from './error-codes.ts';
 import { Exchange } from './exchange.ts';
 

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { LapseError } from '../errors.ts';
-import type { Offset } from '../log.ts';
+import { LapseError } from '../errors/errors.ts';
+import type { Offset } from '../log/log.ts';
 import type { PartitionSnapshot } from '../partition/partition-state.ts';
 import { ARENA_CLASSES, CHUNK_BYTES } from '../state/arena.ts';
 import { isDedupeBlock } from '../state/dedupe-table.ts';

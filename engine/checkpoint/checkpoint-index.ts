@@ -1,4 +1,4 @@
-import type { Offset } from '../log.ts';
+import type { Offset } from '../log/log.ts';
 import { CHUNK_BYTES } from '../state/arena.ts';
 import { BLOB_SLAB_SLOTS } from '../state/keyed-blobs.ts';
 import { SLAB_SLOTS } from '../state/window-slab.ts';

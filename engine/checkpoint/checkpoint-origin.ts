@@ -3,7 +3,7 @@
  * they would be a state that no event of it explains, so the folder is refused instead.
  */
 import { join } from 'node:path';
-import { externalError, messageOf, userError } from '../errors.ts';
+import { externalError, messageOf, userError } from '../errors/errors.ts';
 import { type CheckpointDisk, systemDisk } from './checkpoint-disk.ts';
 
 const NAME = 'log.json';

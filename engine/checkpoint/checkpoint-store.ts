@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { externalError, LapseError, messageOf } from '../errors.ts';
-import type { Offset } from '../log.ts';
+import { externalError, LapseError, messageOf } from '../errors/errors.ts';
+import type { Offset } from '../log/log.ts';
 import { type CheckpointDisk, systemDisk } from './checkpoint-disk.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint-file.ts';
 

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import { ENVELOPE_RECORDS_MAX } from '../envelope-layout.ts';
-import { LapseError } from '../errors.ts';
-import type { Log, Offset, WriterPosition } from '../log.ts';
+import { ENVELOPE_RECORDS_MAX } from '../envelope/envelope-layout.ts';
+import { LapseError } from '../errors/errors.ts';
+import type { Log, Offset, WriterPosition } from '../log/log.ts';
+import type { Clock } from '../time/clock.ts';
 import { OutputRoom } from './output-room.ts';
 
 export interface OutputLanesOptions {

@@ -1,9 +1,9 @@
 import type { Checkpoint } from '../checkpoint/checkpoint-file.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
-import type { Clock } from '../clock.ts';
-import { LapseError } from '../errors.ts';
-import { BEGINNING, type Log, type LogReader, type Offset } from '../log.ts';
-import { claimPartition } from '../ownership.ts';
+import { LapseError } from '../errors/errors.ts';
+import { BEGINNING, type Log, type LogReader, type Offset } from '../log/log.ts';
+import { claimPartition } from '../log/ownership.ts';
+import type { Clock } from '../time/clock.ts';
 import { OutputLanes } from './output-lanes.ts';
 import type { OutputRoom } from './output-room.ts';
 import { Partition } from './partition.ts';

@@ -1,7 +1,7 @@
-import { EnvelopeReader } from '../envelope-reader.ts';
-import { LapseError } from '../errors.ts';
-import { BEGINNING, type Offset, type StoredEnvelope } from '../log.ts';
-import { epochFrom, leaveFrom, RecordFlag, RecordKind } from '../records.ts';
+import { EnvelopeReader } from '../envelope/envelope-reader.ts';
+import { epochFrom, leaveFrom, RecordFlag, RecordKind } from '../envelope/records.ts';
+import { LapseError } from '../errors/errors.ts';
+import { BEGINNING, type Offset, type StoredEnvelope } from '../log/log.ts';
 import { compareKeys, emptyKey } from '../state/key.ts';
 import { PartitionState, type PartitionStateOptions } from './partition-state.ts';
 import type { Pipeline, PipelineFactory } from './pipeline.ts';

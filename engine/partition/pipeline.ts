@@ -1,5 +1,5 @@
-import type { EnvelopeReader } from '../envelope-reader.ts';
-import type { Leave } from '../records.ts';
+import type { EnvelopeReader } from '../envelope/envelope-reader.ts';
+import type { Leave } from '../envelope/records.ts';
 import type { WindowDeadlines } from '../state/window-table.ts';
 import type { OutputEncoder } from './output-lanes.ts';
 import type { PartitionState } from './partition-state.ts';

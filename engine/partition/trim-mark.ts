@@ -1,7 +1,7 @@
-import { LapseError } from '../errors.ts';
-import { BEGINNING, type Log, type Offset } from '../log.ts';
-import { readLast } from '../read-last.ts';
-import { describeValue } from '../wording.ts';
+import { LapseError } from '../errors/errors.ts';
+import { describeValue } from '../errors/wording.ts';
+import { BEGINNING, type Log, type Offset } from '../log/log.ts';
+import { readLast } from '../log/read-last.ts';
 
 /*
  * Before a partition's log is trimmed, how far is written to `trim.<partition>`. Without a

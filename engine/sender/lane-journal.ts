@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { LapseError } from '../errors.ts';
-import { BEGINNING, type Fence, type Log, type Offset } from '../log.ts';
+import { LapseError } from '../errors/errors.ts';
+import { BEGINNING, type Fence, type Log, type Offset } from '../log/log.ts';
+import type { Clock } from '../time/clock.ts';
 import type { LaneOwner } from './lane-owner.ts';
 import { encodeStoredSnapshot, type topicsOf } from './lane-topics.ts';
 import type { SenderObserver } from './observer.ts';

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import { LapseError } from '../errors.ts';
-import type { Fence, Log, Offset } from '../log.ts';
-import { isOvertaken, supersededError } from '../ownership.ts';
+import { LapseError } from '../errors/errors.ts';
+import type { Fence, Log, Offset } from '../log/log.ts';
+import { isOvertaken, supersededError } from '../log/ownership.ts';
+import type { Clock } from '../time/clock.ts';
 import type { topicsOf } from './lane-topics.ts';
 
 /** The sender is the only writer of these topics. */

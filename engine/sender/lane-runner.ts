@@ -1,7 +1,13 @@
 import { setMaxListeners } from 'node:events';
-import type { Clock } from '../clock.ts';
-import { LapseError, messageOf } from '../errors.ts';
-import { BEGINNING, type Log, type LogReader, type Offset, type StoredEnvelope } from '../log.ts';
+import { LapseError, messageOf } from '../errors/errors.ts';
+import {
+  BEGINNING,
+  type Log,
+  type LogReader,
+  type Offset,
+  type StoredEnvelope,
+} from '../log/log.ts';
+import type { Clock } from '../time/clock.ts';
 import { LaneJournal } from './lane-journal.ts';
 import { LaneOwner } from './lane-owner.ts';
 import { decodeStoredSnapshot, readUpTo, topicsOf } from './lane-topics.ts';

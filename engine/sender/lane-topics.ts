@@ -1,5 +1,5 @@
-import { LapseError } from '../errors.ts';
-import { BEGINNING, type Log, type Offset, type StoredEnvelope } from '../log.ts';
+import { LapseError } from '../errors/errors.ts';
+import { BEGINNING, type Log, type Offset, type StoredEnvelope } from '../log/log.ts';
 
 /** The topics of a lane. */
 export function topicsOf(webhookId: string) {

@@ -1,4 +1,4 @@
-import type { Log, LogReader, Offset, StoredEnvelope } from '../log.ts';
+import type { Log, LogReader, Offset, StoredEnvelope } from '../log/log.ts';
 import type { UnreadDeliveries } from './protocol.ts';
 
 export const NOTHING_UNREAD: UnreadDeliveries = { count: 0, ageMs: 0 };

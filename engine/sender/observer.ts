@@ -1,4 +1,4 @@
-import type { LapseError } from '../errors.ts';
+import type { LapseError } from '../errors/errors.ts';
 import type { LaneOutcome, SenderAttempt } from './sender-lane.ts';
 import type { TransportResult } from './transport.ts';
 

@@ -1,4 +1,4 @@
-import type { HistogramCounts } from '../histogram.ts';
+import type { HistogramCounts } from '../metrics/histogram.ts';
 import type { ThreadError } from '../worker/protocol.ts';
 
 /** What the sender's thread says to the main thread. */

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { LapseError, messageOf } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { LapseError, messageOf } from '../errors/errors.ts';
+import type { Log } from '../log/log.ts';
+import type { Clock } from '../time/clock.ts';
 import { LaneRunner } from './lane-runner.ts';
 import { type SenderObserver, silentObserver } from './observer.ts';
 import type { UnreadDeliveries } from './protocol.ts';

@@ -1,4 +1,4 @@
-import { type Hash64, hash64 } from '../hash.ts';
+import { type Hash64, hash64 } from './hash.ts';
 
 /** A user as the state tables are asked for it: the bytes of its id, wherever they lie. */
 export interface Key {

@@ -1,4 +1,4 @@
-import { LapseError } from '../errors.ts';
+import { LapseError } from '../errors/errors.ts';
 import type { Arena } from './arena.ts';
 import {
   emptyKey,

@@ -1,5 +1,5 @@
 import { Packr, Unpackr } from 'msgpackr';
-import { LapseError } from '../errors.ts';
+import { LapseError } from '../errors/errors.ts';
 import { type Arena, BLOB_BYTES_MAX } from './arena.ts';
 import { type Key, keyPrefixBytes } from './key.ts';
 import { type BlobRange, KeyedBlobs, type KeyedBlobsSnapshot } from './keyed-blobs.ts';

@@ -1,9 +1,9 @@
-import { LapseError } from '../errors.ts';
-import { mix32 } from '../hash.ts';
+import { LapseError } from '../errors/errors.ts';
+import { TimingWheel, type WheelSlots } from '../time/timing-wheel.ts';
 import type { Arena } from './arena.ts';
+import { mix32 } from './hash.ts';
 import { isStoredKey, type Key, keyPrefixBytes, readKeyPrefix, writeKeyPrefix } from './key.ts';
 import { SlotIndex } from './slot-index.ts';
-import { TimingWheel, type WheelSlots } from './timing-wheel.ts';
 import { SLAB_BITS, SLAB_MASK, SLAB_SLOTS, WINDOW_BYTES, WindowSlab } from './window-slab.ts';
 
 /** How a rule's windows come to their end; the table knows nothing else of rules. */

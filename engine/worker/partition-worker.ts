@@ -1,12 +1,12 @@
 import type { MessagePort } from 'node:worker_threads';
 import { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
-import { systemClock } from '../clock.ts';
-import { LapseError, messageOf } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { LapseError, messageOf } from '../errors/errors.ts';
+import type { Log } from '../log/log.ts';
 import { OutputRoom } from '../partition/output-room.ts';
 import { PartitionRunner } from '../partition/partition-runner.ts';
 import type { PipelineFactory } from '../partition/pipeline.ts';
 import type { Alias } from '../state/alias-table.ts';
+import { systemClock } from '../time/clock.ts';
 import type {
   FromPartitionWorker,
   PartitionStats,

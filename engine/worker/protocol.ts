@@ -1,4 +1,4 @@
-import type { HistogramCounts } from '../histogram.ts';
+import type { HistogramCounts } from '../metrics/histogram.ts';
 import type { Alias } from '../state/alias-table.ts';
 
 /** What the main thread says to a worker. */

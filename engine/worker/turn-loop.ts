@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { Histogram } from '../histogram.ts';
+import { Histogram } from '../metrics/histogram.ts';
 import type { PartitionRunner } from '../partition/partition-runner.ts';
+import type { Clock } from '../time/clock.ts';
 
 export interface TurnLoopOptions {
   readonly clock: Clock;

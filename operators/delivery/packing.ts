@@ -1,5 +1,5 @@
 import { Packr, Unpackr } from 'msgpackr';
-import { LapseError, messageOf } from '../../engine/errors.ts';
+import { LapseError, messageOf } from '../../engine/errors/errors.ts';
 import { corrupt } from '../stored-row.ts';
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });

@@ -1,5 +1,5 @@
-import { fnv1a32, mix32 } from '../../engine/hash.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
+import { fnv1a32, mix32 } from '../../engine/state/hash.ts';
 
 /** 2 s and 10 s first, since most failures are restarts; then ever longer. */
 export const RETRY_SCHEDULE_MS: readonly number[] = [

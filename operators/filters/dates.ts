@@ -3,8 +3,8 @@
  * `2026-01-05` (its beginning in the account's zone), CleverTap's `$D_<epoch seconds>`, or a number
  * of epoch seconds or milliseconds; anything else fails every one of them.
  */
-import { calendarDayOf, DAY_MS, durationOf, instantOf } from '../../engine/duration.ts';
-import { dayAt, dayStartMs } from '../../engine/zone.ts';
+import { calendarDayOf, DAY_MS, durationOf, instantOf } from '../../engine/time/duration.ts';
+import { dayAt, dayStartMs } from '../../engine/time/zone.ts';
 
 /**
  * Numbers from here on are milliseconds (this one is in 1973), smaller ones are seconds (this

@@ -1,8 +1,8 @@
 /** What each operator wants for a value, and how to say so. */
 
 import { RE2JS } from 're2js';
-import { DAY_MS, durationOf } from '../../engine/duration.ts';
-import { messageOf } from '../../engine/errors.ts';
+import { messageOf } from '../../engine/errors/errors.ts';
+import { DAY_MS, durationOf } from '../../engine/time/duration.ts';
 import { isDate } from './dates.ts';
 import type { Operator } from './filter.ts';
 import {

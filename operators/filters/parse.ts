@@ -7,8 +7,8 @@
  * Keys side by side are AND. `{property: "any", op: eq, value: 1}` is the long form, the only one
  * for properties that are called like a word of the language. `{}` alone lets everything through.
  */
-import { type LapseError, userError } from '../../engine/errors.ts';
-import { describeValue, joinPath, nearestOf } from '../../engine/wording.ts';
+import { type LapseError, userError } from '../../engine/errors/errors.ts';
+import { describeValue, joinPath, nearestOf } from '../../engine/errors/wording.ts';
 import { BUCKET_OPERATORS } from './bucket.ts';
 import type { Condition, Filter, Operator } from './filter.ts';
 import {

@@ -1,4 +1,4 @@
-import { LapseError } from '../../engine/errors.ts';
+import { LapseError } from '../../engine/errors/errors.ts';
 import type { PartitionState } from '../../engine/partition/partition-state.ts';
 import { type Key, keyOf } from '../../engine/state/key.ts';
 import type { CampaignCounters } from '../campaign-counters.ts';

@@ -1,5 +1,5 @@
+import type { Leave } from '../../engine/envelope/records.ts';
 import type { PartitionState } from '../../engine/partition/partition-state.ts';
-import type { Leave } from '../../engine/records.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import { type Key, keyOf } from '../../engine/state/key.ts';
 import type { KeptProperties } from '../rules/kept-properties.ts';

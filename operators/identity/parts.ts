@@ -1,11 +1,14 @@
 import { Packr, Unpackr } from 'msgpackr';
-import { ENVELOPE_BODY_BYTES_MAX, ENVELOPE_RECORDS_MAX } from '../../engine/envelope-layout.ts';
-import { EnvelopeWriter, namesBytes } from '../../engine/envelope-writer.ts';
-import { messageOf } from '../../engine/errors.ts';
-import type { Hash64 } from '../../engine/hash.ts';
-import { arrivalOf } from '../../engine/identities.ts';
-import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/records.ts';
+import {
+  ENVELOPE_BODY_BYTES_MAX,
+  ENVELOPE_RECORDS_MAX,
+} from '../../engine/envelope/envelope-layout.ts';
+import { EnvelopeWriter, namesBytes } from '../../engine/envelope/envelope-writer.ts';
+import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
+import { messageOf } from '../../engine/errors/errors.ts';
+import { arrivalOf } from '../../engine/intake/identities.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
+import type { Hash64 } from '../../engine/state/hash.ts';
 import type { RuleIdentity } from '../rules/rule-book.ts';
 import { corrupt, StoredRow } from '../stored-row.ts';
 

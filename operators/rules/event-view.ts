@@ -1,6 +1,6 @@
-import { EnvelopeReader } from '../../engine/envelope-reader.ts';
-import { mix32 } from '../../engine/hash.ts';
-import { RecordFlag } from '../../engine/records.ts';
+import { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
+import { RecordFlag } from '../../engine/envelope/records.ts';
+import { mix32 } from '../../engine/state/hash.ts';
 import { emptyKey } from '../../engine/state/key.ts';
 import type { FilterContext } from '../filters/compile.ts';
 import type { EventAtHand } from './inaction.ts';

@@ -1,5 +1,5 @@
-import { fnv1a32OfText } from '../../engine/hash.ts';
 import type { PartitionState } from '../../engine/partition/partition-state.ts';
+import { fnv1a32OfText } from '../../engine/state/hash.ts';
 import type { Key } from '../../engine/state/key.ts';
 import type { KeptBytes } from '../../engine/state/window-table.ts';
 import type { InactionRule } from '../definitions.ts';

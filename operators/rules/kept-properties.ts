@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr';
-import { decodeProperties, type EnvelopeReader } from '../../engine/envelope-reader.ts';
+import { decodeProperties, type EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
 import type { PartitionState } from '../../engine/partition/partition-state.ts';
 import { BLOB_BYTES_MAX } from '../../engine/state/arena.ts';
 import { emptyKey, type Key } from '../../engine/state/key.ts';

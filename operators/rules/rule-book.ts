@@ -1,5 +1,5 @@
-import { LapseError } from '../../engine/errors.ts';
-import { normalizeEventName } from '../../engine/records.ts';
+import { normalizeEventName } from '../../engine/envelope/records.ts';
+import { LapseError } from '../../engine/errors/errors.ts';
 import type { Campaign, Definitions, EventMatch, Rule } from '../definitions.ts';
 import { compileFilter } from '../filters/compile.ts';
 import { filterKey } from '../filters/filter-key.ts';

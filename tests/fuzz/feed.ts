@@ -1,5 +1,5 @@
 /** Feeds one input to a runner and says what became of it; shared by `npm test` and the command. */
-import { LapseError } from '../../engine/errors.ts';
+import { LapseError } from '../../engine/errors/errors.ts';
 import { demandUnpolluted, type FuzzRunner, type Outcome } from './target.ts';
 
 /** @throws what the decoder must not have thrown, or a `Finding` */

@@ -1,6 +1,6 @@
 /** A user's own time, where something on its way holds that of his partition (decision 0005). */
 import { describe, expect, test } from 'vitest';
-import { RecordFlag, RecordKind } from '../../engine/records.ts';
+import { RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
 import { campaignOf, inactionOf, PartitionHarness } from '../support/partition-harness.ts';
 
 const START_MS = Date.parse('2026-01-05T09:00:00Z');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { EnvelopeReader } from '../../engine/envelope-reader.ts';
-import { RecordFlag, RecordKind } from '../../engine/records.ts';
+import { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
+import { RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
 import type { Campaign, PayloadField } from '../../operators/definitions.ts';
 import { OPEN_WINDOWS_MAX, RESTARTS_MAX } from '../../operators/rules/inaction.ts';
 import { campaignOf, inactionOf, PartitionHarness } from '../support/partition-harness.ts';

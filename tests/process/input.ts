@@ -2,8 +2,8 @@
  * The input of a run as its log holds it, of all partitions in one order: that of receipt, but
  * what a join has moved comes behind the join.
  */
-import { EnvelopeReader } from '../../engine/envelope-reader.ts';
-import { type Leave, RecordFlag, RecordKind } from '../../engine/records.ts';
+import { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
+import { type Leave, RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import { decodePart } from '../../operators/identity/parts.ts';
 import type { StoredTopics } from './stored-topics.ts';

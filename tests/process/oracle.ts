@@ -2,10 +2,11 @@
  * What must come of an input: its records as the log holds them, with the receipt times that
  * `serve` gave them, through `simulate`.
  */
+
+import { simulate } from '../../app/simulate/simulation.ts';
 import { loadConfiguration } from '../../config/definitions/definitions.ts';
-import { simulate } from '../../config/simulation/simulation.ts';
 import type { EventLine } from '../../connectors/doors/file/event-lines.ts';
-import { RecordKind } from '../../engine/records.ts';
+import { RecordKind } from '../../engine/envelope/records.ts';
 import type { Input, InputEvent, InputLeave } from './input.ts';
 
 /** A qualification and what is sent for it. */

@@ -14,7 +14,7 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import { connect, type NatsConnection, TimeoutError } from '@nats-io/transport-node';
-import { EnvelopeReader } from '../../engine/envelope-reader.ts';
+import { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
 import { until } from '../support/until.ts';
 
 export interface StoredTopics {

@@ -1,4 +1,4 @@
-import type { Fence, Offset } from '../../engine/log.ts';
+import type { Fence, Offset } from '../../engine/log/log.ts';
 
 /** An envelope as it was stored, kept though the log may have forgotten it. */
 export interface Archived {

@@ -1,4 +1,4 @@
-import { partitionOf } from '../../engine/hash.ts';
+import { partitionOf } from '../../engine/state/hash.ts';
 import type { OracleEvent, OracleRecord, OracleUser } from './oracle-records.ts';
 import type { Try } from './producer.ts';
 import { inputOf } from './stored.ts';

@@ -1,7 +1,7 @@
 import { EmbeddedLog } from '../../connectors/logs/embedded/embedded-log.ts';
 import { Storage } from '../../connectors/logs/embedded/storage.ts';
 import { StorageService } from '../../connectors/logs/embedded/storage-service.ts';
-import type { Log } from '../../engine/log.ts';
+import type { Log } from '../../engine/log/log.ts';
 import type { Archive } from './archive.ts';
 import { Life, type Scheduler } from './scheduler.ts';
 import type { DiskFaults } from './simulated-disk.ts';

@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { FENCE_HEADER, positionFrom } from '../../connectors/logs/jetstream/fence-header.ts';
 import { openJetStreamLog } from '../../connectors/logs/jetstream/jetstream-log.ts';
-import type { Fence, Log } from '../../engine/log.ts';
+import type { Fence, Log } from '../../engine/log/log.ts';
 import type { Archive } from './archive.ts';
 import type { Scheduler } from './scheduler.ts';
 import { type NatsNetwork, SimulatedConnection } from './simulated-connection.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../engine/clock.ts';
+import type { Clock } from '../../engine/time/clock.ts';
 import type { Life, Scheduler } from './scheduler.ts';
 
 /** A wall clock that may be set: the machine's, shared by every process on it. */

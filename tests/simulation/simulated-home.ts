@@ -1,5 +1,5 @@
-import type { Clock } from '../../engine/clock.ts';
-import type { Log } from '../../engine/log.ts';
+import type { Log } from '../../engine/log/log.ts';
+import type { Clock } from '../../engine/time/clock.ts';
 import type { Life } from './scheduler.ts';
 
 /** Who connects. */

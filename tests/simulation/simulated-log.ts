@@ -1,5 +1,5 @@
-import { externalError } from '../../engine/errors.ts';
-import { epochTakenError, fencedError, judgeFence, movedError } from '../../engine/fence.ts';
+import { externalError } from '../../engine/errors/errors.ts';
+import { epochTakenError, fencedError, judgeFence, movedError } from '../../engine/log/fence.ts';
 import {
   BEGINNING,
   type Fence,
@@ -8,7 +8,7 @@ import {
   type Offset,
   type StoredEnvelope,
   type WriterPosition,
-} from '../../engine/log.ts';
+} from '../../engine/log/log.ts';
 import type { Archive } from './archive.ts';
 import type { Life, Scheduler } from './scheduler.ts';
 import type { Connecting, SimulatedHome } from './simulated-home.ts';

@@ -2,10 +2,10 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { DoorCounters } from '../../connectors/doors/door-counters.ts';
 import { NatsDoor } from '../../connectors/doors/nats/nats-door.ts';
 import type { RejectedStore } from '../../connectors/doors/rejected.ts';
-import type { Clock } from '../../engine/clock.ts';
-import { externalError, messageOf } from '../../engine/errors.ts';
-import type { Intake } from '../../engine/intake.ts';
-import type { Log } from '../../engine/log.ts';
+import { externalError, messageOf } from '../../engine/errors/errors.ts';
+import type { Intake } from '../../engine/intake/intake.ts';
+import type { Log } from '../../engine/log/log.ts';
+import type { Clock } from '../../engine/time/clock.ts';
 
 /** Opens the real door, held until the partitions are there, as `serve` does. */
 export async function openNatsDoor(options: {

@@ -1,6 +1,6 @@
 /** What the topics of a run hold, decoded. */
-import { EnvelopeReader } from '../../engine/envelope-reader.ts';
-import { type Leave, RecordFlag, RecordKind } from '../../engine/records.ts';
+import { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
+import { type Leave, RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import type { Control } from '../../operators/campaign-pipeline.ts';
 import { decodeDeliveries } from '../../operators/delivery/codec.ts';

@@ -1,7 +1,7 @@
+import { simulate } from '../../app/simulate/simulation.ts';
 import { parseDefinitions } from '../../config/definitions/definitions.ts';
-import { simulate } from '../../config/simulation/simulation.ts';
 import type { EventLine } from '../../connectors/doors/file/event-lines.ts';
-import { parseDuration } from '../../engine/duration.ts';
+import { parseDuration } from '../../engine/time/duration.ts';
 
 /** One conformance case, as its file has it; times are offsets from `BASE_MS`. */
 export interface ConformanceCase {

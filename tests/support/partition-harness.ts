@@ -1,6 +1,6 @@
-import { EnvelopeWriter } from '../../engine/envelope-writer.ts';
+import { EnvelopeWriter } from '../../engine/envelope/envelope-writer.ts';
+import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
 import { Partition } from '../../engine/partition/partition.ts';
-import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/records.ts';
 import { campaignCounters } from '../../operators/campaign-counters.ts';
 import { campaignPipeline } from '../../operators/campaign-pipeline.ts';
 import type { Campaign, Definitions, InactionRule, Webhook } from '../../operators/definitions.ts';

@@ -5,8 +5,8 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { externalError, messageOf, userError } from '../../../engine/errors.ts';
-import { type Rejection, rejection } from '../../../engine/event-check/rejection.ts';
+import { externalError, messageOf, userError } from '../../../engine/errors/errors.ts';
+import { type Rejection, rejection } from '../../events/rejection.ts';
 
 export interface EventLine {
   /** Counted from 1, blank lines too. */

@@ -1,5 +1,5 @@
-import type { EventContext } from '../../../engine/event-check/check-event.ts';
-import type { EventLimits } from '../../../engine/event-check/event-limits.ts';
+import type { EventContext } from '../../events/check-event.ts';
+import type { EventLimits } from '../../events/event-limits.ts';
 
 /**
  * For the events of a file: `index` is the number of the line. The same line has the same id each

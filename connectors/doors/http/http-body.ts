@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { messageOf } from '../../../engine/errors.ts';
-import { bomLength } from '../../../engine/event-check/decode-payload.ts';
+import { messageOf } from '../../../engine/errors/errors.ts';
+import { bomLength } from '../../events/decode-payload.ts';
 import { HttpProblemError } from './http-problem.ts';
 
 export const TOO_LARGE = 'ERR_REQUEST_TOO_LARGE';

@@ -6,13 +6,10 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Clock } from '../../../engine/clock.ts';
-import { LapseError, messageOf } from '../../../engine/errors.ts';
-import {
-  DEFAULT_EVENT_LIMITS,
-  type EventLimits,
-} from '../../../engine/event-check/event-limits.ts';
-import { Acknowledgement, type Intake } from '../../../engine/intake.ts';
+import { LapseError, messageOf } from '../../../engine/errors/errors.ts';
+import { Acknowledgement, type Intake } from '../../../engine/intake/intake.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
+import { DEFAULT_EVENT_LIMITS, type EventLimits } from '../../events/event-limits.ts';
 import type { DoorCounters } from '../door-counters.ts';
 import type { RejectedStore } from '../rejected.ts';
 import { decodeBody, parseBody, readBody, TOO_LARGE } from './http-body.ts';

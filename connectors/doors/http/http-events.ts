@@ -1,12 +1,8 @@
-import {
-  checkEvent,
-  type EventContext,
-  emptyEvent,
-} from '../../../engine/event-check/check-event.ts';
-import { bomLength } from '../../../engine/event-check/decode-payload.ts';
-import type { EventLimits } from '../../../engine/event-check/event-limits.ts';
-import { arrayElementSpans, memberValueStart } from '../../../engine/event-check/json-spans.ts';
-import type { Acknowledgement, Intake } from '../../../engine/intake.ts';
+import type { Acknowledgement, Intake } from '../../../engine/intake/intake.ts';
+import { checkEvent, type EventContext, emptyEvent } from '../../events/check-event.ts';
+import { bomLength } from '../../events/decode-payload.ts';
+import type { EventLimits } from '../../events/event-limits.ts';
+import { arrayElementSpans, memberValueStart } from '../../events/json-spans.ts';
 import type { RejectedStore } from '../rejected.ts';
 
 export interface RefusedEvent {

@@ -1,4 +1,4 @@
-import { Acknowledgement } from '../../../engine/acknowledgement.ts';
+import { Acknowledgement } from '../../../engine/intake/acknowledgement.ts';
 
 /** Messages that share an acknowledgement. */
 export interface Chunk {

@@ -7,7 +7,7 @@ import {
   StorageType,
   type StreamInfo,
 } from '@nats-io/jetstream';
-import { externalError, messageOf, userError } from '../../../engine/errors.ts';
+import { externalError, messageOf, userError } from '../../../engine/errors/errors.ts';
 
 export interface EventStreamOptions {
   /** @default LAPSE_EVENTS */

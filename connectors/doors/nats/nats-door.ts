@@ -5,16 +5,16 @@
  */
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nuid } from '@nats-io/transport-node';
-import type { Clock } from '../../../engine/clock.ts';
-import { externalError, messageOf } from '../../../engine/errors.ts';
+import { externalError, messageOf } from '../../../engine/errors/errors.ts';
+import type { HorizonDoor } from '../../../engine/intake/horizon.ts';
+import type { Intake } from '../../../engine/intake/intake.ts';
+import type { Log } from '../../../engine/log/log.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
 import {
   BEHIND_HISTORY_MS,
   DEFAULT_EVENT_LIMITS,
   type EventLimits,
-} from '../../../engine/event-check/event-limits.ts';
-import type { HorizonDoor } from '../../../engine/horizon.ts';
-import type { Intake } from '../../../engine/intake.ts';
-import type { Log } from '../../../engine/log.ts';
+} from '../../events/event-limits.ts';
 import type { DeliveryCursor } from '../../nats/delivery-cursor.ts';
 import { PullSession } from '../../nats/pull-session.ts';
 import type { DoorCounters } from '../door-counters.ts';

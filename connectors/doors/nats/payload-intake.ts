@@ -1,14 +1,7 @@
-import {
-  checkEvent,
-  type EventContext,
-  emptyEvent,
-} from '../../../engine/event-check/check-event.ts';
-import { Payload } from '../../../engine/event-check/decode-payload.ts';
-import {
-  type EventLimits,
-  MESSAGE_ID_CHARS_MAX,
-} from '../../../engine/event-check/event-limits.ts';
-import type { Acknowledgement, Intake } from '../../../engine/intake.ts';
+import type { Acknowledgement, Intake } from '../../../engine/intake/intake.ts';
+import { checkEvent, type EventContext, emptyEvent } from '../../events/check-event.ts';
+import { Payload } from '../../events/decode-payload.ts';
+import { type EventLimits, MESSAGE_ID_CHARS_MAX } from '../../events/event-limits.ts';
 import type { DoorCounters } from '../door-counters.ts';
 import type { RejectedStore } from '../rejected.ts';
 

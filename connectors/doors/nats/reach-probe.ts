@@ -1,5 +1,5 @@
-import type { Clock } from '../../../engine/clock.ts';
-import type { HorizonDoor } from '../../../engine/horizon.ts';
+import type { HorizonDoor } from '../../../engine/intake/horizon.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
 
 /** How far the server says that the consumer has to go. */
 export interface Reach {

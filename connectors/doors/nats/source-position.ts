@@ -1,6 +1,6 @@
-import type { Clock } from '../../../engine/clock.ts';
-import { LapseError } from '../../../engine/errors.ts';
-import type { Log, Offset } from '../../../engine/log.ts';
+import { LapseError } from '../../../engine/errors/errors.ts';
+import type { Log, Offset } from '../../../engine/log/log.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
 
 /** How far into a stream everything is durable in our log. */
 export interface StreamPosition {

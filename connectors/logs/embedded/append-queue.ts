@@ -3,9 +3,9 @@
  * buffer, as they will lie in LMDB, and go over in one message. At most a window of bytes is under
  * way unanswered; what comes on top waits here, and beyond a ceiling it is refused.
  */
-import { externalError, type LapseError } from '../../../engine/errors.ts';
-import { epochTakenError, fencedError } from '../../../engine/fence.ts';
-import type { Fence, Offset } from '../../../engine/log.ts';
+import { externalError, type LapseError } from '../../../engine/errors/errors.ts';
+import { epochTakenError, fencedError } from '../../../engine/log/fence.ts';
+import type { Fence, Offset } from '../../../engine/log/log.ts';
 import { padded, STORED, writeFence } from './lmdb-schema.ts';
 import { type AppendBatch, ENTRY, EntryKind, RESULT, ResultStatus } from './storage-protocol.ts';
 

@@ -1,5 +1,5 @@
 /** Gives what a client wants to append its place in its topics, or says why it has none. */
-import { judgeFence } from '../../../engine/fence.ts';
+import { judgeFence } from '../../../engine/log/fence.ts';
 import { readFence, STORED } from './lmdb-schema.ts';
 import { type AppendBatch, ENTRY, EntryKind, RESULT, ResultStatus } from './storage-protocol.ts';
 import type { Topic, Topics } from './topics.ts';

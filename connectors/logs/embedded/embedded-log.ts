@@ -3,8 +3,8 @@
  * over a port, reads come from its news and the memory map. Every thread that uses the log connects once.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { externalError, LapseError } from '../../../engine/errors.ts';
-import type { Fence, Log, LogReader, Offset, WriterPosition } from '../../../engine/log.ts';
+import { externalError, LapseError } from '../../../engine/errors/errors.ts';
+import type { Fence, Log, LogReader, Offset, WriterPosition } from '../../../engine/log/log.ts';
 import { AppendQueue } from './append-queue.ts';
 import { EmbeddedReader } from './embedded-reader.ts';
 import { FollowedTopic } from './followed-topic.ts';

@@ -2,8 +2,8 @@
  * Reads a topic up to the tail that the storage thread told: what the tables hold straight from the
  * memory map, and what they do not have yet from the news of it.
  */
-import { LapseError } from '../../../engine/errors.ts';
-import type { LogReader, Offset, StoredEnvelope } from '../../../engine/log.ts';
+import { LapseError } from '../../../engine/errors/errors.ts';
+import type { LogReader, Offset, StoredEnvelope } from '../../../engine/log/log.ts';
 import type { FollowedTopic } from './followed-topic.ts';
 import {
   ENVELOPE_KEY_BYTES,

@@ -1,7 +1,7 @@
 /** Starts and ends the storage thread of an embedded log, and gives other threads its address. */
 import { realpathSync } from 'node:fs';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { externalError, LapseError, messageOf } from '../../../engine/errors.ts';
+import { externalError, LapseError, messageOf } from '../../../engine/errors/errors.ts';
 import type { EmbeddedLogAddress } from './embedded-log.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
 import type { Durability } from './lmdb-schema.ts';

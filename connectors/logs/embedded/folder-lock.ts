@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LapseError, messageOf, userError } from '../../../engine/errors.ts';
+import { LapseError, messageOf, userError } from '../../../engine/errors/errors.ts';
 
 export interface FolderLock {
   /** Written into the log; whoever finds another one there has lost the folder. */

@@ -1,6 +1,6 @@
 /** What a thread knows of a topic that somebody in it reads. */
-import type { LapseError } from '../../../engine/errors.ts';
-import type { Offset } from '../../../engine/log.ts';
+import type { LapseError } from '../../../engine/errors/errors.ts';
+import type { Offset } from '../../../engine/log/log.ts';
 import type { TopicNews } from './storage-protocol.ts';
 
 /** A reader of the topic in the same thread. */

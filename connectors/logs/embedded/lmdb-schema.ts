@@ -11,7 +11,7 @@
  * an envelope are a multiple of 8, which keeps it aligned in the buffer that a read fills.
  */
 import { type Database, open, type RootDatabase } from 'lmdb';
-import type { Fence, Offset } from '../../../engine/log.ts';
+import type { Fence, Offset } from '../../../engine/log/log.ts';
 import type { FileUsage } from './disk-room.ts';
 
 export const LOG_FORMAT_VERSION = 2;

@@ -1,4 +1,4 @@
-import { LapseError, messageOf } from '../../../engine/errors.ts';
+import { LapseError, messageOf } from '../../../engine/errors/errors.ts';
 
 /** The log has no room: by its own limit, or because the disk is full. */
 export function fullError(reason: string): LapseError {

@@ -1,6 +1,6 @@
 /** Which log it is and whose: the one record of the table `identity`. */
 import { randomUUID } from 'node:crypto';
-import { userError } from '../../../engine/errors.ts';
+import { userError } from '../../../engine/errors/errors.ts';
 import { type AheadNeeded, LOG_FORMAT_VERSION, type LogTables } from './lmdb-schema.ts';
 import type { StorageThreadData } from './storage-protocol.ts';
 

@@ -4,8 +4,8 @@
  * the envelope, padded to 8), `entries` says where, in records of `ENTRY.fields` numbers.
  */
 import type { MessagePort } from 'node:worker_threads';
-import type { ErrorDomain } from '../../../engine/errors.ts';
-import type { WriterPosition } from '../../../engine/log.ts';
+import type { ErrorDomain } from '../../../engine/errors/errors.ts';
+import type { WriterPosition } from '../../../engine/log/log.ts';
 import type { Durability } from './lmdb-schema.ts';
 
 /** What both ends need of the port between them. */

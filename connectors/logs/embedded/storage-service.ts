@@ -5,8 +5,9 @@
  * Any failure but a full disk ends it: after a failed sync nobody can say what the disk holds, only
  * opening the log anew can.
  */
-import type { Clock } from '../../../engine/clock.ts';
-import { LapseError, messageOf } from '../../../engine/errors.ts';
+
+import { LapseError, messageOf } from '../../../engine/errors/errors.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
 import type { PendingBatch } from './apply-batch.ts';
 import { freshValues } from './fresh-values.ts';
 import { fullError } from './log-full.ts';

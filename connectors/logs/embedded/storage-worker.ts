@@ -1,6 +1,6 @@
 /** The storage thread: wires the one writer of an embedded log to the ports of its clients. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from '../../../engine/clock.ts';
+import { systemClock } from '../../../engine/time/clock.ts';
 import { Storage } from './storage.ts';
 import type { FromStorageThread, StorageThreadData, ToStorageThread } from './storage-protocol.ts';
 import { partsOf, StorageService } from './storage-service.ts';

@@ -3,9 +3,10 @@
  * over in steps what has gathered there. What is remembered is always what the disk holds: after a
  * transaction that was refused it is read anew.
  */
-import type { Clock } from '../../../engine/clock.ts';
-import { externalError, LapseError, messageOf } from '../../../engine/errors.ts';
-import type { Offset } from '../../../engine/log.ts';
+
+import { externalError, LapseError, messageOf } from '../../../engine/errors/errors.ts';
+import type { Offset } from '../../../engine/log/log.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
 import { applyBatch, type PendingBatch } from './apply-batch.ts';
 import type { AheadNeeded, LogTables } from './lmdb-schema.ts';
 import { fullError, isOutOfSpace } from './log-full.ts';

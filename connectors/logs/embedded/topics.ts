@@ -2,8 +2,8 @@
  * What the one writer of an embedded log remembers of its topics: what the tables hold, and on top
  * of it what has been written ahead of them.
  */
-import { userError } from '../../../engine/errors.ts';
-import { BEGINNING, type WriterPosition } from '../../../engine/log.ts';
+import { userError } from '../../../engine/errors/errors.ts';
+import { BEGINNING, type WriterPosition } from '../../../engine/log/log.ts';
 import {
   ENVELOPE_KEY_BYTES,
   envelopeKey,

@@ -1,7 +1,7 @@
 /** The file `write-ahead` in the folder of an embedded log. */
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { externalError, messageOf } from '../../../engine/errors.ts';
+import { externalError, messageOf } from '../../../engine/errors/errors.ts';
 import type { Durability } from './lmdb-schema.ts';
 
 export interface WriteAheadDisk {

@@ -7,7 +7,7 @@
  *          then the topic's name and the value (as in the table `envelopes`)
  */
 import { crc32 } from 'node:zlib';
-import type { Offset } from '../../../engine/log.ts';
+import type { Offset } from '../../../engine/log/log.ts';
 import { padded, STORED } from './lmdb-schema.ts';
 
 /** A value as it was given its place in a topic. */

@@ -6,7 +6,7 @@
  * The file has two halves. While the tables take over what one of them holds, the other is written;
  * a half is written anew once nothing of it is needed.
  */
-import { type LapseError, userError } from '../../../engine/errors.ts';
+import { type LapseError, userError } from '../../../engine/errors/errors.ts';
 import type { AheadNeeded } from './lmdb-schema.ts';
 import type { WriteAheadDisk, WriteAheadFile } from './write-ahead-disk.ts';
 import { encodeFrame, frameBytes, readFrames, type WrittenEntry } from './write-ahead-frame.ts';

@@ -1,5 +1,5 @@
 /** How a writer's position stands in the headers of a message: `epoch offset ordinal`. */
-import type { WriterPosition } from '../../../engine/log.ts';
+import type { WriterPosition } from '../../../engine/log/log.ts';
 
 export const FENCE_HEADER = 'Lapse-Fence';
 

@@ -6,9 +6,9 @@
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { nuid } from '@nats-io/transport-node';
-import { externalError, LapseError, userError } from '../../../engine/errors.ts';
-import { epochTakenError, fencedError, judgeFence, movedError } from '../../../engine/fence.ts';
-import type { Fence, Offset, WriterPosition } from '../../../engine/log.ts';
+import { externalError, LapseError, userError } from '../../../engine/errors/errors.ts';
+import { epochTakenError, fencedError, judgeFence, movedError } from '../../../engine/log/fence.ts';
+import type { Fence, Offset, WriterPosition } from '../../../engine/log/log.ts';
 import type { Publication } from '../../nats/stream-publisher.ts';
 import { ApiErrorCode, apiErrorCodeOf } from './api-errors.ts';
 import { FENCE_HEADER, positionFrom, positionText } from './fence-header.ts';

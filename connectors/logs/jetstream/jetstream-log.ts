@@ -7,8 +7,7 @@ import {
   type MsgRequest,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type Clock, systemClock } from '../../../engine/clock.ts';
-import { externalError, LapseError, messageOf } from '../../../engine/errors.ts';
+import { externalError, LapseError, messageOf } from '../../../engine/errors/errors.ts';
 import {
   BEGINNING,
   type Fence,
@@ -16,7 +15,8 @@ import {
   type LogReader,
   type Offset,
   type WriterPosition,
-} from '../../../engine/log.ts';
+} from '../../../engine/log/log.ts';
+import { type Clock, systemClock } from '../../../engine/time/clock.ts';
 import { connectNats, type NatsOptions } from '../../nats/connection.ts';
 import { probeConnection } from '../../nats/probe.ts';
 import { StreamPublisher } from '../../nats/stream-publisher.ts';

@@ -4,9 +4,9 @@
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import type { Clock } from '../../../engine/clock.ts';
-import type { LapseError } from '../../../engine/errors.ts';
-import type { LogReader, Offset, StoredEnvelope } from '../../../engine/log.ts';
+import type { LapseError } from '../../../engine/errors/errors.ts';
+import type { LogReader, Offset, StoredEnvelope } from '../../../engine/log/log.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
 import type { DeliveryCursor } from '../../nats/delivery-cursor.ts';
 import { PullSession } from '../../nats/pull-session.ts';
 import { FENCE_HEADER, positionFrom } from './fence-header.ts';

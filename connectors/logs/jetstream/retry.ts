@@ -3,8 +3,8 @@
  * lost connection. Safe for appends because they carry an id by which a second copy is known.
  */
 import { JetStreamApiError } from '@nats-io/jetstream';
-import { type Clock, systemClock } from '../../../engine/clock.ts';
-import { externalError, LapseError, messageOf } from '../../../engine/errors.ts';
+import { externalError, LapseError, messageOf } from '../../../engine/errors/errors.ts';
+import { type Clock, systemClock } from '../../../engine/time/clock.ts';
 import { apiErrorCodeOf, isFull } from './api-errors.ts';
 
 /** How long one attempt waits for its answer. */

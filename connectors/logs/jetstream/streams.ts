@@ -10,7 +10,7 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import { LapseError, messageOf, userError } from '../../../engine/errors.ts';
+import { LapseError, messageOf, userError } from '../../../engine/errors/errors.ts';
 import { ApiErrorCode, apiErrorCodeOf } from './api-errors.ts';
 import { identitySubject, streamOf } from './subjects.ts';
 

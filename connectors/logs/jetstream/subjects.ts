@@ -7,7 +7,7 @@
  *   out.crm   →  LAPSE_OUT   lapse.out.crm.12  fenced appends of writer 12
  *                LAPSE_META  lapse.meta.*      what the log is, and how far topics are trimmed
  */
-import { userError } from '../../../engine/errors.ts';
+import { userError } from '../../../engine/errors/errors.ts';
 
 export interface TopicPlace {
   readonly kind: string;

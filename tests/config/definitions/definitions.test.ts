@@ -10,7 +10,7 @@ import {
 } from '../../../config/definitions/definitions.ts';
 import { DefinitionsError } from '../../../config/definitions/problem.ts';
 import { campaignLimits, RETRY_SCHEDULE_MS, webhookLimits } from '../../../config/limits.ts';
-import { MINUTE_MS, SECOND_MS } from '../../../engine/duration.ts';
+import { MINUTE_MS, SECOND_MS } from '../../../engine/time/duration.ts';
 import { validDefinitions } from './valid.ts';
 
 function problemsOf(run: () => unknown): string[] {

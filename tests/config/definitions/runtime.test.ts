@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { resolveRuntime } from '../../../config/definitions/runtime.ts';
 import { runtimeSettings } from '../../../config/definitions/runtime-table.ts';
 import { engineLimits, intakeLimits } from '../../../config/limits.ts';
-import { LapseError } from '../../../engine/errors.ts';
+import { LapseError } from '../../../engine/errors/errors.ts';
 
 describe('resolveRuntime', () => {
   test('gives the defaults, when nothing is set', () => {

@@ -1,10 +1,10 @@
 import { DoorCounters } from '../../../connectors/doors/door-counters.ts';
 import { RejectedStore } from '../../../connectors/doors/rejected.ts';
-import type { Clock } from '../../../engine/clock.ts';
-import { systemClock } from '../../../engine/clock.ts';
-import { Intake } from '../../../engine/intake.ts';
-import { MemoryLog, type MemoryLogOptions } from '../../../engine/memory-log.ts';
-import { recordsOf, type StoredRecord } from '../../engine/intake-records.ts';
+import { Intake } from '../../../engine/intake/intake.ts';
+import { MemoryLog, type MemoryLogOptions } from '../../../engine/log/memory-log.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
+import { systemClock } from '../../../engine/time/clock.ts';
+import { recordsOf, type StoredRecord } from '../../engine/intake/intake-records.ts';
 
 export const PARTITION_COUNT = 4;
 

@@ -5,8 +5,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
 import { RequestTurns } from '../../../connectors/doors/http/request-turns.ts';
 import { readRejected } from '../../../connectors/doors/rejected.ts';
-import { DEFAULT_EVENT_LIMITS } from '../../../engine/event-check/event-limits.ts';
-import { RecordKind } from '../../../engine/records.ts';
+import { DEFAULT_EVENT_LIMITS } from '../../../connectors/events/event-limits.ts';
+import { RecordKind } from '../../../engine/envelope/records.ts';
 import { allRecordsOf, behindTheDoor, until } from './door-stage.ts';
 
 const servers: FastifyInstance[] = [];

@@ -4,13 +4,13 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ConnectionLimit } from '../../../config/serve/connection-limit.ts';
-import { createHttpServer } from '../../../config/serve/http-server.ts';
+import { ConnectionLimit } from '../../../app/serve/connection-limit.ts';
+import { createHttpServer } from '../../../app/serve/http-server.ts';
 import { readBody } from '../../../connectors/doors/http/http-body.ts';
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
 import { RequestTurns } from '../../../connectors/doors/http/request-turns.ts';
+import { DEFAULT_EVENT_LIMITS } from '../../../connectors/events/event-limits.ts';
 import { Metrics } from '../../../connectors/metrics/metrics.ts';
-import { DEFAULT_EVENT_LIMITS } from '../../../engine/event-check/event-limits.ts';
 import { allRecordsOf, behindTheDoor, until } from './door-stage.ts';
 
 const servers: FastifyInstance[] = [];

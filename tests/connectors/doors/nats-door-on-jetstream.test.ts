@@ -4,8 +4,8 @@ import { DoorCounters } from '../../../connectors/doors/door-counters.ts';
 import { NatsDoor } from '../../../connectors/doors/nats/nats-door.ts';
 import { RejectedStore, readRejected } from '../../../connectors/doors/rejected.ts';
 import { connectJetStreamLog } from '../../../connectors/logs/jetstream/jetstream-log.ts';
-import { systemClock } from '../../../engine/clock.ts';
-import { Intake } from '../../../engine/intake.ts';
+import { Intake } from '../../../engine/intake/intake.ts';
+import { systemClock } from '../../../engine/time/clock.ts';
 import { natsPrograms, startNatsServer } from '../../support/nats-server.ts';
 import { until } from './door-stage.ts';
 

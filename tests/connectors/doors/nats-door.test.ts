@@ -5,10 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { NatsDoor, type NatsDoorOptions } from '../../../connectors/doors/nats/nats-door.ts';
 import { readRejected } from '../../../connectors/doors/rejected.ts';
 import { BATCH_MESSAGES } from '../../../connectors/nats/pull-session.ts';
-import { partitionOf } from '../../../engine/hash.ts';
-import { Acknowledgement } from '../../../engine/intake.ts';
-import { RecordKind } from '../../../engine/records.ts';
-import { recordsOf } from '../../engine/intake-records.ts';
+import { RecordKind } from '../../../engine/envelope/records.ts';
+import { Acknowledgement } from '../../../engine/intake/intake.ts';
+import { partitionOf } from '../../../engine/state/hash.ts';
+import { recordsOf } from '../../engine/intake/intake-records.ts';
 import { type NatsServer, natsPrograms, startNatsServer } from '../../support/nats-server.ts';
 import { allRecordsOf, behindTheDoor, PARTITION_COUNT, until } from './door-stage.ts';
 

@@ -5,9 +5,9 @@ import { covers } from '../../../connectors/doors/nats/event-stream.ts';
 import { ReachProbe } from '../../../connectors/doors/nats/reach-probe.ts';
 import { SourcePosition } from '../../../connectors/doors/nats/source-position.ts';
 import { DeliveryCursor } from '../../../connectors/nats/delivery-cursor.ts';
-import { Horizon } from '../../../engine/horizon.ts';
-import { MemoryLog } from '../../../engine/memory-log.ts';
-import { ManualClock } from '../../engine/intake-clock.ts';
+import { Horizon } from '../../../engine/intake/horizon.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
+import { ManualClock } from '../../engine/intake/intake-clock.ts';
 
 const START_MS = 1_700_000_000_000;
 const microtasks = async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ReachProbe } from '../../../connectors/doors/nats/reach-probe.ts';
-import { Horizon } from '../../../engine/horizon.ts';
-import { ManualClock } from '../../engine/intake-clock.ts';
+import { Horizon } from '../../../engine/intake/horizon.ts';
+import { ManualClock } from '../../engine/intake/intake-clock.ts';
 
 const NOW_MS = 1_700_000_000_000;
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { REJECTED_TOPIC, RejectedStore, readRejected } from '../../../connectors/doors/rejected.ts';
-import { MemoryLog, type MemoryLogOptions } from '../../../engine/memory-log.ts';
-import { ManualClock } from '../../engine/intake-clock.ts';
+import { MemoryLog, type MemoryLogOptions } from '../../../engine/log/memory-log.ts';
+import { ManualClock } from '../../engine/intake/intake-clock.ts';
 
 const NOW_MS = 1_700_000_000_000;
 const refused = { code: 'ERR_EVENT_USER', message: 'An event must have a user.' };

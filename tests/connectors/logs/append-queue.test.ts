@@ -7,7 +7,7 @@ import {
   RESULT,
   ResultStatus,
 } from '../../../connectors/logs/embedded/storage-protocol.ts';
-import { LapseError } from '../../../engine/errors.ts';
+import { LapseError } from '../../../engine/errors/errors.ts';
 import { bytesOf } from './reading.ts';
 
 const MIB = 2 ** 20;

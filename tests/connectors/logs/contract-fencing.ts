@@ -1,6 +1,6 @@
 /** What the log contract says of writers and their fences. */
 import { expect, test } from 'vitest';
-import type { Log, WriterPosition } from '../../../engine/log.ts';
+import type { Log, WriterPosition } from '../../../engine/log/log.ts';
 import { at, type Given, numbers } from './contract-given.ts';
 import { bytesOf, readSome, texts } from './reading.ts';
 

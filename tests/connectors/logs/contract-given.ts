@@ -1,5 +1,5 @@
 /** What every part of the log contract is given. */
-import type { Log, WriterPosition } from '../../../engine/log.ts';
+import type { Log, WriterPosition } from '../../../engine/log/log.ts';
 
 /** One log, and the ways to it. */
 export interface LogHome {

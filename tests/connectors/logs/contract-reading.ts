@@ -1,6 +1,6 @@
 /** What the log contract says of readers. */
 import { expect, test } from 'vitest';
-import type { Log, LogReader } from '../../../engine/log.ts';
+import type { Log, LogReader } from '../../../engine/log/log.ts';
 import { type Given, numbers } from './contract-given.ts';
 import { bytesOf, readSome, texts } from './reading.ts';
 

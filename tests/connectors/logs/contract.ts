@@ -1,6 +1,6 @@
 /** The log contract as tests: every home of the log passes the same ones. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Log, Offset } from '../../../engine/log.ts';
+import type { Log, Offset } from '../../../engine/log/log.ts';
 import { appending } from './contract-appending.ts';
 import { fencing } from './contract-fencing.ts';
 import { at, type LogHome, numbers } from './contract-given.ts';

@@ -9,7 +9,7 @@ import {
   openStorageFolder,
   type StorageFolder,
 } from '../../../connectors/logs/embedded/storage-folder.ts';
-import { systemClock } from '../../../engine/clock.ts';
+import { systemClock } from '../../../engine/time/clock.ts';
 import { Prng } from '../../support/prng.ts';
 import { SmallDisk } from '../../support/small-disk.ts';
 import { batchOf } from './storage-batches.ts';

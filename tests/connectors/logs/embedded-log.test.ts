@@ -15,7 +15,7 @@ import {
   startEmbeddedLog,
 } from '../../../connectors/logs/embedded/embedded-server.ts';
 import { LOG_FORMAT_VERSION, openTables } from '../../../connectors/logs/embedded/lmdb-schema.ts';
-import type { LapseError } from '../../../engine/errors.ts';
+import type { LapseError } from '../../../engine/errors/errors.ts';
 import { describeLog } from './contract.ts';
 import { bytesOf, readSome, texts } from './reading.ts';
 

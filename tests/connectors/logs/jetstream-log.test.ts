@@ -4,7 +4,7 @@ import { connectJetStreamLog } from '../../../connectors/logs/jetstream/jetstrea
 import { JETSTREAM_FORMAT_VERSION } from '../../../connectors/logs/jetstream/streams.ts';
 import { placeOf } from '../../../connectors/logs/jetstream/subjects.ts';
 import { connectNats } from '../../../connectors/nats/connection.ts';
-import type { Offset } from '../../../engine/log.ts';
+import type { Offset } from '../../../engine/log/log.ts';
 import { type NatsServer, natsPrograms, startNatsServer } from '../../support/nats-server.ts';
 import { describeLog } from './contract.ts';
 import { bytesOf, readSome, texts } from './reading.ts';

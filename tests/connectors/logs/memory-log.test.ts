@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MemoryLog } from '../../../engine/memory-log.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
 import { describeLog } from './contract.ts';
 import { bytesOf, readSome, texts } from './reading.ts';
 

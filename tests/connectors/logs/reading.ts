@@ -1,5 +1,5 @@
 /** Reads logs in tests: waits for envelopes instead of polling for them. */
-import type { Fence, Log, Offset } from '../../../engine/log.ts';
+import type { Fence, Log, Offset } from '../../../engine/log/log.ts';
 
 export interface Seen {
   readonly offset: Offset;

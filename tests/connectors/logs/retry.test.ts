@@ -1,7 +1,7 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { expect, test } from 'vitest';
 import { withRetries } from '../../../connectors/logs/jetstream/retry.ts';
-import type { Clock } from '../../../engine/clock.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
 
 /** Every wait passes at once; only the time tells that it was one. */
 function hastyClock(): Clock & { readonly elapsedMs: () => number } {

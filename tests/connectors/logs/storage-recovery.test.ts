@@ -16,7 +16,7 @@ import {
   openStorageFolder,
   type StorageFolder,
 } from '../../../connectors/logs/embedded/storage-folder.ts';
-import { systemClock } from '../../../engine/clock.ts';
+import { systemClock } from '../../../engine/time/clock.ts';
 import { Prng } from '../../support/prng.ts';
 import { batchOf, TOPICS } from './storage-batches.ts';
 

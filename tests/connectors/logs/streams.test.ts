@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ApiErrorCode } from '../../../connectors/logs/jetstream/api-errors.ts';
 import { withRetries } from '../../../connectors/logs/jetstream/retry.ts';
 import { ensureStream } from '../../../connectors/logs/jetstream/streams.ts';
-import { ManualClock } from '../../engine/intake-clock.ts';
+import { ManualClock } from '../../engine/intake/intake-clock.ts';
 
 const OPTIONS = { prefix: 'lapse', replicas: 1, create: true };
 

@@ -2,7 +2,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { expect, test } from 'vitest';
 import { PullSession } from '../../../connectors/nats/pull-session.ts';
-import { ManualClock } from '../../engine/intake-clock.ts';
+import { ManualClock } from '../../engine/intake/intake-clock.ts';
 
 const LOST_AFTER_MS = 2_000;
 const HEARTBEAT_MS = 3_000;

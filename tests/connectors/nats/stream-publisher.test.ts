@@ -7,7 +7,7 @@ import {
 } from '@nats-io/transport-node';
 import { expect, test } from 'vitest';
 import { StreamPublisher } from '../../../connectors/nats/stream-publisher.ts';
-import { ManualClock } from '../../engine/intake-clock.ts';
+import { ManualClock } from '../../engine/intake/intake-clock.ts';
 
 const TIMEOUT_MS = 3_000;
 const BYTES = new Uint8Array([1, 2, 3]);

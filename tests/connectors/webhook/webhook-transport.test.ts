@@ -9,8 +9,8 @@ import {
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { WebhookTransport } from '../../../connectors/webhook/webhook-transport.ts';
-import { type Clock, systemClock } from '../../../engine/clock.ts';
 import type { OutgoingRequest } from '../../../engine/sender/transport.ts';
+import { type Clock, systemClock } from '../../../engine/time/clock.ts';
 
 /** Long enough never to fire; a test of the time limit fires it by hand. */
 const TIMEOUT_MS = 30_000;

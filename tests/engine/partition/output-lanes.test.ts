@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { ENVELOPE_RECORDS_MAX } from '../../../engine/envelope-layout.ts';
-import { externalError } from '../../../engine/errors.ts';
-import { MemoryLog, type MemoryLogOptions } from '../../../engine/memory-log.ts';
+import { ENVELOPE_RECORDS_MAX } from '../../../engine/envelope/envelope-layout.ts';
+import { externalError } from '../../../engine/errors/errors.ts';
+import { MemoryLog, type MemoryLogOptions } from '../../../engine/log/memory-log.ts';
 import { OutputLanes, type OutputLanesOptions } from '../../../engine/partition/output-lanes.ts';
 import { OutputRoom } from '../../../engine/partition/output-room.ts';
-import { ManualClock } from '../intake-clock.ts';
+import { ManualClock } from '../intake/intake-clock.ts';
 
 const RETRY_MS = 250;
 const encoder = new TextEncoder();

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { EnvelopeWriter } from '../../../engine/envelope-writer.ts';
-import { externalError } from '../../../engine/errors.ts';
-import { MemoryLog } from '../../../engine/memory-log.ts';
-import { takeEpoch } from '../../../engine/ownership.ts';
+import { EnvelopeWriter } from '../../../engine/envelope/envelope-writer.ts';
+import { RecordKind } from '../../../engine/envelope/records.ts';
+import { externalError } from '../../../engine/errors/errors.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
+import { takeEpoch } from '../../../engine/log/ownership.ts';
 import { Partition } from '../../../engine/partition/partition.ts';
 import { PartitionRunner } from '../../../engine/partition/partition-runner.ts';
-import { RecordKind } from '../../../engine/records.ts';
 import { campaignCounters } from '../../../operators/campaign-counters.ts';
 import { campaignPipeline } from '../../../operators/campaign-pipeline.ts';
 import { decodeDeliveries } from '../../../operators/delivery/codec.ts';
@@ -13,8 +13,8 @@ import type { Delivery } from '../../../operators/delivery/delivery.ts';
 import { MemoryCheckpoints } from '../../support/memory-checkpoints.ts';
 import { campaignOf, definitionsOf, inactionOf } from '../../support/partition-harness.ts';
 import { Prng } from '../../support/prng.ts';
-import { ManualClock } from '../intake-clock.ts';
-import { anEvent } from '../intake-records.ts';
+import { ManualClock } from '../intake/intake-clock.ts';
+import { anEvent } from '../intake/intake-records.ts';
 
 const START_MS = Date.parse('2026-01-05T09:00:00Z');
 const WITHIN_MS = 10_000;

@@ -1,12 +1,12 @@
-import type { Clock } from '../../../engine/clock.ts';
-import { externalError } from '../../../engine/errors.ts';
-import type { Fence, Log, LogReader, Offset } from '../../../engine/log.ts';
-import type { MemoryLog } from '../../../engine/memory-log.ts';
+import { externalError } from '../../../engine/errors/errors.ts';
+import type { Fence, Log, LogReader, Offset } from '../../../engine/log/log.ts';
+import type { MemoryLog } from '../../../engine/log/memory-log.ts';
 import type {
   OutgoingRequest,
   Transport,
   TransportResult,
 } from '../../../engine/sender/transport.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
 
 interface Timer {
   readonly atMs: number;

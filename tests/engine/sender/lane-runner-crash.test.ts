@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MemoryLog } from '../../../engine/memory-log.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
 import { LaneRunner } from '../../../engine/sender/lane-runner.ts';
 import type { OutgoingRequest, TransportResult } from '../../../engine/sender/transport.ts';
 import type { Webhook } from '../../../operators/definitions.ts';

@@ -3,7 +3,7 @@
  * each delivery goes out under one id, whoever sends it, and is settled once.
  */
 import { expect, test } from 'vitest';
-import { MemoryLog } from '../../../engine/memory-log.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
 import { LaneRunner } from '../../../engine/sender/lane-runner.ts';
 import { silentObserver } from '../../../engine/sender/observer.ts';
 import type { OutgoingRequest } from '../../../engine/sender/transport.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MemoryLog } from '../../../engine/memory-log.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
 import { Sender } from '../../../engine/sender/sender.ts';
 import type { Transport, TransportResult } from '../../../engine/sender/transport.ts';
 import { encodeDeliveries } from '../../../operators/delivery/codec.ts';

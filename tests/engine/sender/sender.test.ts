@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { externalError, LapseError } from '../../../engine/errors.ts';
-import { MemoryLog } from '../../../engine/memory-log.ts';
+import { externalError, LapseError } from '../../../engine/errors/errors.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
 import { type SenderObserver, silentObserver } from '../../../engine/sender/observer.ts';
 import { Sender } from '../../../engine/sender/sender.ts';
 import type { OutgoingRequest, TransportResult } from '../../../engine/sender/transport.ts';

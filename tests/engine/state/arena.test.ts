@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { LapseError } from '../../../engine/errors.ts';
+import type { LapseError } from '../../../engine/errors/errors.ts';
 import {
   Arena,
   type ArenaSnapshot,

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { EnvelopeWriter } from '../../../engine/envelope-writer.ts';
-import { MemoryLog } from '../../../engine/memory-log.ts';
-import { takeEpoch } from '../../../engine/ownership.ts';
+import { EnvelopeWriter } from '../../../engine/envelope/envelope-writer.ts';
+import { RecordKind } from '../../../engine/envelope/records.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
+import { takeEpoch } from '../../../engine/log/ownership.ts';
 import { PartitionRunner } from '../../../engine/partition/partition-runner.ts';
-import { RecordKind } from '../../../engine/records.ts';
 import { TurnLoop } from '../../../engine/worker/turn-loop.ts';
 import { campaignCounters } from '../../../operators/campaign-counters.ts';
 import { campaignPipeline } from '../../../operators/campaign-pipeline.ts';
 import { MemoryCheckpoints } from '../../support/memory-checkpoints.ts';
 import { campaignOf, definitionsOf, inactionOf } from '../../support/partition-harness.ts';
-import { ManualClock } from '../intake-clock.ts';
-import { anEvent } from '../intake-records.ts';
+import { ManualClock } from '../intake/intake-clock.ts';
+import { anEvent } from '../intake/intake-records.ts';
 
 const START_MS = Date.parse('2026-01-05T09:00:00Z');
 const WITHIN_MS = 10_000;

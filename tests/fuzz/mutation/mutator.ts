@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { decodeMsgpack } from '../../../engine/event-check/msgpack-values.ts';
+import { decodeMsgpack } from '../../../connectors/events/msgpack-values.ts';
 import { Prng } from '../../support/prng.ts';
 import type { Format } from '../target.ts';
 import { mutateBytes } from './mutate-bytes.ts';

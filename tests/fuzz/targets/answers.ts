@@ -1,7 +1,7 @@
 /** What receivers answer, and the script by which a simulated one does. */
 
-import { parseReceiver } from '../../../config/simulation/read-receiver.ts';
-import { ScriptedReceiver } from '../../../config/simulation/scripted-receiver.ts';
+import { parseReceiver } from '../../../app/simulate/read-receiver.ts';
+import { ScriptedReceiver } from '../../../app/simulate/scripted-receiver.ts';
 import {
   BODY_BYTES_MAX,
   Exchange,

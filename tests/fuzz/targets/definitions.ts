@@ -78,7 +78,7 @@ export const definitions: FuzzTarget = {
     JSON.stringify(validDefinitions()),
     readFileSync('config/examples/cart-abandoned.yaml', 'utf8'),
     readFileSync('config/examples/local.yaml', 'utf8'),
-    readFileSync('config/demo/demo.yaml', 'utf8'),
+    readFileSync('app/demo/demo.yaml', 'utf8'),
   ],
   words: [
     'webhooks',

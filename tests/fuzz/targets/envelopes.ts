@@ -4,12 +4,12 @@ import {
   ENVELOPE_VERSION,
   envelopeChecksum,
   HEADER,
-} from '../../../engine/envelope-layout.ts';
-import { EnvelopeReader } from '../../../engine/envelope-reader.ts';
-import { EnvelopeWriter } from '../../../engine/envelope-writer.ts';
-import { LapseError } from '../../../engine/errors.ts';
+} from '../../../engine/envelope/envelope-layout.ts';
+import { EnvelopeReader } from '../../../engine/envelope/envelope-reader.ts';
+import { EnvelopeWriter } from '../../../engine/envelope/envelope-writer.ts';
+import { RecordKind } from '../../../engine/envelope/records.ts';
+import { LapseError } from '../../../engine/errors/errors.ts';
 import { Partition } from '../../../engine/partition/partition.ts';
-import { RecordKind } from '../../../engine/records.ts';
 import { campaignCounters } from '../../../operators/campaign-counters.ts';
 import { campaignPipeline } from '../../../operators/campaign-pipeline.ts';
 import { campaignOf, definitionsOf, inactionOf } from '../../support/partition-harness.ts';

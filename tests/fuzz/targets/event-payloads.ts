@@ -1,19 +1,19 @@
 /** What comes in a NATS message or a line: JSON, a JSON array, NDJSON and msgpack of either. */
 import { isUtf8 } from 'node:buffer';
-import { EnvelopeReader } from '../../../engine/envelope-reader.ts';
-import { EnvelopeWriter } from '../../../engine/envelope-writer.ts';
 import {
   checkEvent,
   type EventContext,
   emptyEvent,
-} from '../../../engine/event-check/check-event.ts';
-import { Payload } from '../../../engine/event-check/decode-payload.ts';
+} from '../../../connectors/events/check-event.ts';
+import { Payload } from '../../../connectors/events/decode-payload.ts';
 import {
   DEFAULT_EVENT_LIMITS,
   MESSAGE_ID_CHARS_MAX,
   USER_ID_CHARS_MAX,
-} from '../../../engine/event-check/event-limits.ts';
-import type { IncomingEvent } from '../../../engine/records.ts';
+} from '../../../connectors/events/event-limits.ts';
+import { EnvelopeReader } from '../../../engine/envelope/envelope-reader.ts';
+import { EnvelopeWriter } from '../../../engine/envelope/envelope-writer.ts';
+import type { IncomingEvent } from '../../../engine/envelope/records.ts';
 import { demand, type FuzzRunner, type FuzzTarget, type Outcome } from '../target.ts';
 import { EVENT_WORDS, MSGPACK_SEEDS, NDJSON_SEEDS, PAYLOAD_SEEDS } from './event-seeds.ts';
 

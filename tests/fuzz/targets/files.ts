@@ -2,10 +2,10 @@
 import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import { parseLine } from '../../../api/commands/import-lines.ts';
-import { SimulationLines } from '../../../config/simulation/simulation-lines.ts';
+import { parseLine } from '../../../app/cli/commands/import-lines.ts';
+import { SimulationLines } from '../../../app/simulate/simulation-lines.ts';
 import { type EventLine, readEventLines } from '../../../connectors/doors/file/event-lines.ts';
-import { DEFAULT_EVENT_LIMITS } from '../../../engine/event-check/event-limits.ts';
+import { DEFAULT_EVENT_LIMITS } from '../../../connectors/events/event-limits.ts';
 import { demand, type FuzzTarget, type Outcome } from '../target.ts';
 import { demandEvent } from './event-payloads.ts';
 import { EVENT_WORDS, NDJSON_SEEDS, PAYLOAD_SEEDS } from './event-seeds.ts';

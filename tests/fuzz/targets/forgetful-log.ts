@@ -1,9 +1,9 @@
-import { EnvelopeReader } from '../../../engine/envelope-reader.ts';
-import { emptyEvent } from '../../../engine/event-check/check-event.ts';
-import { arrivalOf } from '../../../engine/identities.ts';
-import type { Intake } from '../../../engine/intake.ts';
-import type { Log, LogReader, Offset, WriterPosition } from '../../../engine/log.ts';
-import { type Leave, RecordKind } from '../../../engine/records.ts';
+import { emptyEvent } from '../../../connectors/events/check-event.ts';
+import { EnvelopeReader } from '../../../engine/envelope/envelope-reader.ts';
+import { type Leave, RecordKind } from '../../../engine/envelope/records.ts';
+import { arrivalOf } from '../../../engine/intake/identities.ts';
+import type { Intake } from '../../../engine/intake/intake.ts';
+import type { Log, LogReader, Offset, WriterPosition } from '../../../engine/log/log.ts';
 
 /** What JetStream takes in one message unless it is set to more. */
 export const ENVELOPE_BYTES_MAX = 1024 * 1024;

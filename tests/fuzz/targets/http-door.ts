@@ -2,14 +2,14 @@
 import { type AddressInfo, connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance, InjectOptions } from 'fastify';
-import { ConnectionLimit } from '../../../config/serve/connection-limit.ts';
-import { createHttpServer } from '../../../config/serve/http-server.ts';
+import { ConnectionLimit } from '../../../app/serve/connection-limit.ts';
+import { createHttpServer } from '../../../app/serve/http-server.ts';
 import { DoorCounters } from '../../../connectors/doors/door-counters.ts';
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
 import { RejectedStore } from '../../../connectors/doors/rejected.ts';
 import { Metrics } from '../../../connectors/metrics/metrics.ts';
-import { systemClock } from '../../../engine/clock.ts';
-import { Intake } from '../../../engine/intake.ts';
+import { Intake } from '../../../engine/intake/intake.ts';
+import { systemClock } from '../../../engine/time/clock.ts';
 import { headLength } from '../mutation/mutator.ts';
 import { demand, type FuzzRunner, type FuzzTarget, type Outcome } from '../target.ts';
 import { EVENT_WORDS, EVENTS, PAYLOAD_SEEDS } from './event-seeds.ts';

@@ -1,6 +1,7 @@
 /** What goes between partitions when ids join: parts of a user's state, leaves, claims, aliases. */
-import { LapseError } from '../../../engine/errors.ts';
-import { RecordKind } from '../../../engine/records.ts';
+
+import { RecordKind } from '../../../engine/envelope/records.ts';
+import { LapseError } from '../../../engine/errors/errors.ts';
 import { AliasTable } from '../../../engine/state/alias-table.ts';
 import { Arena } from '../../../engine/state/arena.ts';
 import { keyOf } from '../../../engine/state/key.ts';

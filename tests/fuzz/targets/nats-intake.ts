@@ -2,9 +2,9 @@
 import { DoorCounters } from '../../../connectors/doors/door-counters.ts';
 import { PayloadIntake } from '../../../connectors/doors/nats/payload-intake.ts';
 import { RejectedStore } from '../../../connectors/doors/rejected.ts';
-import { systemClock } from '../../../engine/clock.ts';
-import { DEFAULT_EVENT_LIMITS } from '../../../engine/event-check/event-limits.ts';
-import { Acknowledgement, Intake } from '../../../engine/intake.ts';
+import { DEFAULT_EVENT_LIMITS } from '../../../connectors/events/event-limits.ts';
+import { Acknowledgement, Intake } from '../../../engine/intake/intake.ts';
+import { systemClock } from '../../../engine/time/clock.ts';
 import { headLength } from '../mutation/mutator.ts';
 import { demand, type FuzzRunner, type FuzzTarget, type Outcome } from '../target.ts';
 import { EVENT_WORDS, EVENTS, MSGPACK_SEEDS, NDJSON_SEEDS, PAYLOAD_SEEDS } from './event-seeds.ts';

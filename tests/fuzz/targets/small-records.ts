@@ -1,11 +1,11 @@
 /** Small things that are read back from the log, from NATS headers, and from the command line. */
 import { Packr } from 'msgpackr';
-import { readAssignments } from '../../../api/commands/send-values.ts';
-import { retryAfterMsOf } from '../../../api/lapse-client.ts';
+import { readAssignments } from '../../../app/cli/commands/send-values.ts';
+import { retryAfterMsOf } from '../../../app/cli/lapse-client.ts';
 import { decodePosition } from '../../../connectors/doors/nats/source-position.ts';
 import { decodeRejected } from '../../../connectors/doors/rejected.ts';
 import { positionFrom, positionText } from '../../../connectors/logs/jetstream/fence-header.ts';
-import { judgeFence } from '../../../engine/fence.ts';
+import { judgeFence } from '../../../engine/log/fence.ts';
 import { demand, type FuzzTarget, type Outcome } from '../target.ts';
 
 const AT_MS = Date.parse('2026-01-05T09:00:00Z');

@@ -13,7 +13,7 @@ import {
   decodeCheckpoint,
   writeCheckpoint,
 } from '../../../engine/checkpoint/checkpoint-file.ts';
-import { LapseError } from '../../../engine/errors.ts';
+import { LapseError } from '../../../engine/errors/errors.ts';
 import { decodeTrimMark } from '../../../engine/partition/trim-mark.ts';
 import { decodeStoredSnapshot, encodeStoredSnapshot } from '../../../engine/sender/lane-topics.ts';
 import { keyOf } from '../../../engine/state/key.ts';

@@ -1,4 +1,6 @@
 /** Durations, instants, days and time zones, as people and programs write them. */
+
+import { LapseError } from '../../../engine/errors/errors.ts';
 import {
   dayNumber,
   durationOf,
@@ -7,9 +9,8 @@ import {
   instantOf,
   parseDuration,
   parseInstant,
-} from '../../../engine/duration.ts';
-import { LapseError } from '../../../engine/errors.ts';
-import { dayAt, dayStartMs, isTimeZone } from '../../../engine/zone.ts';
+} from '../../../engine/time/duration.ts';
+import { dayAt, dayStartMs, isTimeZone } from '../../../engine/time/zone.ts';
 import { after, before, dateOf, exactlyAgo, isDate, on } from '../../../operators/filters/dates.ts';
 import { numberOf } from '../../../operators/filters/values.ts';
 import { headLength } from '../mutation/mutator.ts';

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
+import { MESSAGE_BYTES_MIN } from '../../../app/serve/message-size.ts';
 import { webhookLimits } from '../../../config/limits.ts';
-import { MESSAGE_BYTES_MIN } from '../../../config/serve/message-size.ts';
-import { USER_ID_CHARS_MAX } from '../../../engine/event-check/event-limits.ts';
-import { MemoryLog } from '../../../engine/memory-log.ts';
+import { USER_ID_CHARS_MAX } from '../../../connectors/events/event-limits.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
 import { OutputLanes } from '../../../engine/partition/output-lanes.ts';
 import { deliveryBytes, encodeDeliveries } from '../../../operators/delivery/codec.ts';
 import type { Delivery } from '../../../operators/delivery/delivery.ts';
 import { encodeRecords } from '../../../operators/delivery/done-codec.ts';
 import type { LaneRecord } from '../../../operators/delivery/lane-records.ts';
 import { Outbox } from '../../../operators/delivery/outbox.ts';
-import { ManualClock } from '../../engine/intake-clock.ts';
+import { ManualClock } from '../../engine/intake/intake-clock.ts';
 import { deliveryOf } from './lane-bench.ts';
 
 /** What JetStream's headers take of a message, at most. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DAY_MS, HOUR_MS, parseInstant } from '../../../engine/duration.ts';
-import { LapseError } from '../../../engine/errors.ts';
+import { LapseError } from '../../../engine/errors/errors.ts';
+import { DAY_MS, HOUR_MS, parseInstant } from '../../../engine/time/duration.ts';
 import { compileFilter, type FilterContext } from '../../../operators/filters/compile.ts';
 import type { Filter } from '../../../operators/filters/filter.ts';
 import { filterKey } from '../../../operators/filters/filter-key.ts';

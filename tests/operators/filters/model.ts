@@ -2,8 +2,8 @@
  * The slow and obvious evaluator that the compiled one is held against: straight over the tree,
  * from the sentences of SPEC 2.3, sharing no code with it but the calendar.
  */
-import { calendarDayOf, DAY_MS, parseDuration } from '../../../engine/duration.ts';
-import { dayAt, dayStartMs } from '../../../engine/zone.ts';
+import { calendarDayOf, DAY_MS, parseDuration } from '../../../engine/time/duration.ts';
+import { dayAt, dayStartMs } from '../../../engine/time/zone.ts';
 import type { FilterContext } from '../../../operators/filters/compile.ts';
 import type { Condition, Filter } from '../../../operators/filters/filter.ts';
 

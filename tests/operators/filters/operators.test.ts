@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseInstant } from '../../../engine/duration.ts';
+import { parseInstant } from '../../../engine/time/duration.ts';
 import { compileFilter, type FilterContext } from '../../../operators/filters/compile.ts';
 import { parseFilter } from '../../../operators/filters/parse.ts';
 import { evaluate } from './model.ts';

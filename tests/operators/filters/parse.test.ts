@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LapseError } from '../../../engine/errors.ts';
+import { LapseError } from '../../../engine/errors/errors.ts';
 import { filterKey } from '../../../operators/filters/filter-key.ts';
 import {
   FILTER_DEPTH_MAX,

@@ -1,18 +1,18 @@
-import { Acknowledgement } from '../../../engine/acknowledgement.ts';
-import { partitionOf } from '../../../engine/hash.ts';
-import { Intake } from '../../../engine/intake.ts';
-import type { Log } from '../../../engine/log.ts';
-import { MemoryLog } from '../../../engine/memory-log.ts';
-import { takeEpoch } from '../../../engine/ownership.ts';
+import { type IncomingEvent, RecordKind } from '../../../engine/envelope/records.ts';
+import { Acknowledgement } from '../../../engine/intake/acknowledgement.ts';
+import { Intake } from '../../../engine/intake/intake.ts';
+import type { Log } from '../../../engine/log/log.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
+import { takeEpoch } from '../../../engine/log/ownership.ts';
 import { PartitionRunner } from '../../../engine/partition/partition-runner.ts';
-import { type IncomingEvent, RecordKind } from '../../../engine/records.ts';
 import type { UserId } from '../../../engine/state/alias-table.ts';
+import { partitionOf } from '../../../engine/state/hash.ts';
 import { campaignCounters } from '../../../operators/campaign-counters.ts';
 import { campaignPipeline } from '../../../operators/campaign-pipeline.ts';
 import type { Campaign } from '../../../operators/definitions.ts';
 import { decodeDeliveries } from '../../../operators/delivery/codec.ts';
-import { ManualClock } from '../../engine/intake-clock.ts';
-import { anEvent } from '../../engine/intake-records.ts';
+import { ManualClock } from '../../engine/intake/intake-clock.ts';
+import { anEvent } from '../../engine/intake/intake-records.ts';
 import { MemoryCheckpoints } from '../../support/memory-checkpoints.ts';
 import { definitionsOf } from '../../support/partition-harness.ts';
 

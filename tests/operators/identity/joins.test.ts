@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { partitionOf } from '../../../engine/hash.ts';
+import { partitionOf } from '../../../engine/state/hash.ts';
 import { keyOf } from '../../../engine/state/key.ts';
 import type { InactionRule } from '../../../operators/definitions.ts';
 import { campaignOf, inactionOf } from '../../support/partition-harness.ts';

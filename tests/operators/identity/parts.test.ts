@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ENVELOPE_RECORDS_MAX } from '../../../engine/envelope-layout.ts';
-import { EnvelopeReader } from '../../../engine/envelope-reader.ts';
-import { MemoryLog } from '../../../engine/memory-log.ts';
+import { ENVELOPE_RECORDS_MAX } from '../../../engine/envelope/envelope-layout.ts';
+import { EnvelopeReader } from '../../../engine/envelope/envelope-reader.ts';
+import { MemoryLog } from '../../../engine/log/memory-log.ts';
 import { OutputLanes } from '../../../engine/partition/output-lanes.ts';
 import {
   decodePart,
@@ -13,7 +13,7 @@ import {
   moveBytes,
   movedPart,
 } from '../../../operators/identity/parts.ts';
-import { ManualClock } from '../../engine/intake-clock.ts';
+import { ManualClock } from '../../engine/intake/intake-clock.ts';
 
 const to = fc.record({ id: fc.string({ minLength: 1 }), isAnonymous: fc.boolean() });
 const rule = fc.record({ campaignId: fc.string(), rule: fc.constant({ kind: 'inaction' }) });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { partitionOf } from '../../../engine/hash.ts';
+import { partitionOf } from '../../../engine/state/hash.ts';
 import { campaignOf, inactionOf } from '../../support/partition-harness.ts';
 import { anon, did, identify, JoinedStage, known } from './joined-stage.ts';
 

@@ -1,0 +1,62 @@
+import { LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
+import { durationOf, instantOf } from '../../engine/time/duration.ts';
+
+/** 0 done, 1 failed, 2 wrong usage or wrong input. */
+export const ExitCode = { done: 0, failed: 1, wrongInput: 2 } as const;
+
+/** What people see goes to stderr as sentences; what programs read, to stdout. */
+export function printLine(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Prints what went wrong, never a stack for a mistake of the user, and returns the exit code. */
+export function reportFailure(error: unknown, asJson: boolean): number {
+  const isOurs = error instanceof LapseError;
+  const code = isOurs ? error.code : 'ERR_INTERNAL';
+  if (asJson) {
+    const problems = isOurs ? error.facts.problems : undefined;
+    printLine(JSON.stringify({ error: { code, message: messageOf(error), problems } }));
+  } else if (isOurs && error.domain !== 'internal') say(`${messageOf(error)} [${code}]`);
+  else say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return isOurs && error.domain === 'user' ? ExitCode.wrongInput : ExitCode.failed;
+}
+
+/** @throws LapseError `ERR_USAGE` */
+export function readInstant(option: string, text: string): number {
+  const atMs = instantOf(text);
+  if (Number.isNaN(atMs)) {
+    throw userError(
+      'ERR_USAGE',
+      `${option} must be an ISO 8601 instant with a zone such as 2026-01-05T09:00:00Z, got ${JSON.stringify(text)}`,
+    );
+  }
+  return atMs;
+}
+
+/** @throws LapseError `ERR_USAGE` */
+export function readDuration(option: string, text: string): number {
+  const ms = durationOf(text);
+  if (Number.isNaN(ms)) {
+    throw userError(
+      'ERR_USAGE',
+      `${option} must be a duration such as 250ms or 2s, got ${JSON.stringify(text)}`,
+    );
+  }
+  return ms;
+}
+
+/** @throws LapseError `ERR_USAGE` */
+export function readInteger(option: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < min || value > max) {
+    throw userError(
+      'ERR_USAGE',
+      `${option} must be a whole number from ${min} to ${max}, got ${JSON.stringify(text)}`,
+    );
+  }
+  return value;
+}

@@ -1,0 +1,65 @@
+import { type Logger, pino } from 'pino';
+import { loadConfiguration } from '../../../config/definitions/definitions.ts';
+import { resolveRuntime } from '../../../config/definitions/runtime.ts';
+import { LAPSE_VERSION } from '../../../config/definitions/version.ts';
+import { type LapseError, messageOf } from '../../../engine/errors/errors.ts';
+import { Lapse } from '../../serve/lapse.ts';
+import { Ending } from './ending.ts';
+import type { ServeOptions } from './serve-options.ts';
+
+/** Fields are a closed set: url, log, where, code, signal, ms and counts. */
+export function createLogger(): Logger {
+  return pino(
+    {
+      base: null,
+      level: process.env.LAPSE_LOG_LEVEL ?? 'info',
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+/** `lapse serve`: runs until SIGTERM or SIGINT; resolves with the exit code. */
+export async function serveCommand(options: ServeOptions): Promise<number> {
+  if (options.demo === true) {
+    const { demoCommand } = await import('./demo.ts');
+    return demoCommand(options);
+  }
+  const logger = createLogger();
+  const { definitions, runtime } = loadConfiguration(options.config ?? [], process.env);
+  const settings = resolveRuntime({ ...options }, process.env, runtime);
+  const started = performance.now();
+  const end = new Ending();
+  const lapse = await Lapse.start({
+    definitions,
+    settings,
+    onWarning: (where, error) => logger.warn({ where, code: error.code }, error.message),
+    onFailure: (error) => end.fail(error),
+  });
+  for (const sentence of lapse.home.degradations) logger.warn(sentence);
+  logger.info(
+    {
+      url: lapse.url,
+      log: lapse.home.kind,
+      partitions: settings.engine.partitions,
+      workers: settings.engine.workers,
+      campaigns: definitions.campaigns.length,
+      webhooks: definitions.webhooks.length,
+      ms: Math.round(performance.now() - started),
+    },
+    `Lapse ${LAPSE_VERSION} takes events.`,
+  );
+  const reason = await end.reason;
+  if (reason.failure === undefined) logger.info({ signal: reason.signal }, 'Draining.');
+  else logger.error({ code: reason.failure.code }, reason.failure.message);
+  const stopping = performance.now();
+  try {
+    await lapse.stop();
+  } catch (error) {
+    logger.error({ code: (error as LapseError).code }, messageOf(error));
+    // What did not end keeps the process alive.
+    process.exit(1);
+  }
+  logger.info({ ms: Math.round(performance.now() - stopping) }, 'Stopped.');
+  return reason.failure === undefined ? 0 : 1;
+}

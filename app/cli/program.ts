@@ -1,0 +1,208 @@
+/** Every command with its options and its help; the work is in `commands/`. */
+import { Command } from 'commander';
+import { LAPSE_VERSION } from '../../config/definitions/version.ts';
+import { userError } from '../../engine/errors/errors.ts';
+import { DEFAULT_URL } from './lapse-client.ts';
+
+/** In the language already, so that they are refused by name and not taken for typing errors. */
+export const NOT_BUILT_COMMANDS = [
+  ...['backtest', 'apply', 'get', 'publish', 'pause', 'resume', 'stop'],
+  ...['deliveries', 'explain', 'replay'],
+] as const;
+
+const COLUMNS_MAX = 100;
+const URL_OPTION = ['--url <url>', `a running Lapse (LAPSE_URL, default: ${DEFAULT_URL})`] as const;
+
+/**
+ * Commands are imported when they are called, so that each starts with no more than it needs.
+ * @param onOutcome gets the exit code of the command that ran
+ */
+export function program(onOutcome: (exitCode: number) => void): Command {
+  const lapse = new Command('lapse')
+    .description(
+      'Sends a webhook the moment a user does something, or has not done something for long enough.',
+    )
+    .version(LAPSE_VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print help of a command')
+    .option('--json', 'machine-readable output')
+    .configureHelp({ showGlobalOptions: true, helpWidth: COLUMNS_MAX })
+    // Errors are printed by whoever parses, as sentences like all others.
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+  addServe(lapse, onOutcome);
+  addSimulate(lapse);
+  addValidate(lapse);
+  addImport(lapse, onOutcome);
+  addSend(lapse, onOutcome);
+  addReceive(lapse, onOutcome);
+  addBench(lapse, onOutcome);
+  for (const name of NOT_BUILT_COMMANDS) addNotBuilt(lapse, name);
+  const example = examples('lapse serve --demo', 'lapse send --help');
+  return lapse.addHelpText(
+    'after',
+    `${example}\nIn the language, not built yet: ${NOT_BUILT_COMMANDS.join(', ')}.\n` +
+      'Exit codes: 0 done, 1 failed, 2 wrong usage or wrong input.',
+  );
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+type OnOutcome = (exitCode: number) => void;
+
+function addServe(lapse: Command, onOutcome: OnOutcome): void {
+  lapse
+    .command('serve')
+    .description(
+      'Runs the engine with its doors until SIGTERM or SIGINT, which drain it: intake stops, ' +
+        'attempts under way are finished, state is kept.',
+    )
+    .option('--config <path...>', 'definitions: files or folders')
+    .option('--data <dir>', 'data folder (LAPSE_DATA, default: lapse-data)')
+    .option('--nats <url>', 'NATS server: its JetStream is the log, its events come in (NATS_URL)')
+    .option('--host <host>', 'address to listen on (LAPSE_HOST, default: 127.0.0.1)')
+    .option('--port <n>', 'port to listen on, 0 for any free one (LAPSE_PORT, default: 8080)')
+    .option('--demo', 'a made-up shop, two campaigns and a receiver, instead of --config')
+    .addHelpText(
+      'after',
+      `\nThe demo keeps its data in a temporary folder unless --data names one.\n` +
+        examples(
+          'lapse serve --config config/examples/cart-abandoned.yaml',
+          'lapse serve --config campaigns/ --nats nats://127.0.0.1:4222',
+          'lapse serve --demo',
+        ),
+    )
+    .action(async (options) => {
+      const { serveCommand } = await import('./commands/serve.ts');
+      onOutcome(await serveCommand({ ...lapse.opts(), ...options }));
+    });
+}
+
+function addSimulate(lapse: Command): void {
+  lapse
+    .command('simulate')
+    .description(
+      'Runs campaigns over a file of events on a simulated clock, with no network, and writes ' +
+        'down as NDJSON what happens.',
+    )
+    .requiredOption('--config <path...>', 'definitions: files or folders')
+    .requiredOption('--events <file>', 'NDJSON, plain or gzip; - for standard input')
+    .option('--receiver <file>', 'what receivers answer, YAML (default: 200 at once)')
+    .option('--from <instant>', 'when campaigns are published (default: the first line)')
+    .option('--until <instant>', 'when it ends (default: when nothing is pending)')
+    .option('--partitions <n>', 'partitions to run with; the output is the same for any')
+    .option('--out <file>', 'NDJSON output, - for standard output', '-')
+    .addHelpText(
+      'after',
+      examples('lapse simulate --config campaigns.yaml --events yesterday.ndjson.gz'),
+    )
+    .action(async (options) => {
+      const { simulateCommand } = await import('./commands/simulate.ts');
+      await simulateCommand({ ...lapse.opts(), ...options });
+    });
+}
+
+function addValidate(lapse: Command): void {
+  lapse
+    .command('validate')
+    .description('Checks definitions; says where, what must be, and what it is.')
+    .argument('<path...>', 'files or folders')
+    .addHelpText('after', examples('lapse validate app/demo/demo.yaml'))
+    .action(async (paths: string[]) => {
+      const { validateCommand } = await import('./commands/validate.ts');
+      validateCommand(paths, lapse.opts());
+    });
+}
+
+function addImport(lapse: Command, onOutcome: OnOutcome): void {
+  lapse
+    .command('import')
+    .description('Sends files of events to a running Lapse, each user’s in the order of the file.')
+    .argument('<file...>', 'NDJSON, plain or gzip; - for standard input')
+    .option(...URL_OPTION)
+    .addHelpText(
+      'after',
+      '\nAn event without a messageId gets one made of what is in the file and its line, so an\n' +
+        'import that is repeated within 24 hours adds nothing. Events that are refused are listed\n' +
+        'with their line, the others go in, and the exit code is 1.\n' +
+        examples('lapse import events.ndjson.gz', 'zcat *.gz | lapse import -'),
+    )
+    .action(async (files: string[], options) => {
+      const { importCommand } = await import('./commands/import.ts');
+      onOutcome(await importCommand(files, { ...lapse.opts(), ...options }));
+    });
+}
+
+function addSend(lapse: Command, onOutcome: OnOutcome): void {
+  const collect = (value: string, before: readonly string[] | undefined) => [
+    ...(before ?? []),
+    value,
+  ];
+  lapse
+    .command('send')
+    .description('Sends one event of a user to a running Lapse, with or without traits.')
+    .argument('[event]', 'name of the event; only traits are sent without it')
+    .option('--user <id>', 'whose event it is')
+    .option('--anonymous <id>', 'the anonymous id, with or instead of --user')
+    .option('--prop <k=v>', 'a property of the event; give it once for each', collect)
+    .option('--trait <k=v>', 'something that is known of the user; once for each', collect)
+    .option(...URL_OPTION)
+    .addHelpText(
+      'after',
+      '\nA value that is JSON is taken as such: 42, true, null, [1,2], {"a":1}. Anything else is a\n' +
+        'text; a number in double quotes is a text too.\n' +
+        examples(
+          'lapse send "Order Completed" --user ada --prop total=250 --prop currency=USD',
+          'lapse send "Added To Cart" --user ada --trait plan=gold --prop \'zip="01067"\'',
+        ),
+    )
+    .action(async (event: string | undefined, options) => {
+      const { sendCommand } = await import('./commands/send.ts');
+      onOutcome(await sendCommand(event, { ...lapse.opts(), ...options }));
+    });
+}
+
+function addReceive(lapse: Command, onOutcome: OnOutcome): void {
+  lapse
+    .command('receive')
+    .description('Receives webhooks for trying things: prints each, and misbehaves when asked to.')
+    .option('--port <n>', 'port to listen on, 0 for any free one (default: 9000)')
+    .option('--fail <rate>', 'share of requests answered with 500, such as 0.1 or 10%')
+    .option('--latency <duration>', 'wait before each answer, such as 250ms')
+    .option('--secret <whsec>', 'check signatures, and answer 401 to what is signed badly')
+    .addHelpText('after', examples('lapse receive --port 9000 --fail 10% --latency 250ms'))
+    .action(async (options) => {
+      const { receiveCommand } = await import('./commands/receive-command.ts');
+      onOutcome(await receiveCommand({ ...lapse.opts(), ...options }));
+    });
+}
+
+function addBench(lapse: Command, onOutcome: OnOutcome): void {
+  lapse
+    .command('bench')
+    .description('Runs the benchmarks, or the one that is named; arguments go on to it.')
+    .argument('[name]', 'path, door, latency or windows')
+    .argument('[args...]', 'arguments of the benchmark')
+    .allowUnknownOption()
+    .addHelpText('after', examples('lapse bench path', 'lapse bench latency -- --seconds 20'))
+    .action(async (_name, _args, _options, command: Command) => {
+      const { benchCommand } = await import('./commands/bench.ts');
+      onOutcome(await benchCommand(command.args, lapse.opts().json === true));
+    });
+}
+
+function addNotBuilt(lapse: Command, name: string): void {
+  lapse
+    .command(name, { hidden: true })
+    .description(`Not built yet in this version of Lapse (${LAPSE_VERSION}).`)
+    .argument('[args...]')
+    .allowUnknownOption()
+    .action(() => {
+      throw userError(
+        'ERR_NOT_BUILT',
+        `The command ${name} is not built yet in this version of Lapse (${LAPSE_VERSION}).`,
+      );
+    });
+}

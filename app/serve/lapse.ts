@@ -1,0 +1,310 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { RuntimeSettings } from '../../config/definitions/runtime.ts';
+import { LAPSE_VERSION } from '../../config/definitions/version.ts';
+import { DoorCounters } from '../../connectors/doors/door-counters.ts';
+import { registerHttpDoor } from '../../connectors/doors/http/http-door.ts';
+import { NatsDoor, type NatsDoorOptions } from '../../connectors/doors/nats/nats-door.ts';
+import { RejectedStore } from '../../connectors/doors/rejected.ts';
+import type { EventLimits } from '../../connectors/events/event-limits.ts';
+import { connectNats } from '../../connectors/nats/connection.ts';
+import { requireOrigin } from '../../engine/checkpoint/checkpoint-origin.ts';
+import { RecordKind } from '../../engine/envelope/records.ts';
+import { externalError, LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
+import { Acknowledgement, Intake } from '../../engine/intake/intake.ts';
+import type { Log } from '../../engine/log/log.ts';
+import { logCreatedAtMs } from '../../engine/log/log-creation.ts';
+import { takeEpoch } from '../../engine/log/ownership.ts';
+import type { Alias } from '../../engine/state/alias-table.ts';
+import { systemClock } from '../../engine/time/clock.ts';
+import type { Control } from '../../operators/campaign-pipeline.ts';
+import type { Definitions } from '../../operators/definitions.ts';
+import { ConnectionLimit } from './connection-limit.ts';
+import { checkDefinitionsSize } from './definitions-size.ts';
+import { createHttpServer, listen } from './http-server.ts';
+import { connectLog, type LogHome, natsOptions, openLogHome } from './log-home.ts';
+import {
+  type Overview,
+  overviewOf,
+  serveMetrics,
+  type TriggerLatency,
+  triggerLatencyOf,
+} from './serve-metrics.ts';
+import { CHECKPOINT_FOLDER, PartitionThreads, SenderThread } from './threads.ts';
+
+export interface LapseOptions {
+  readonly definitions: Definitions;
+  readonly settings: RuntimeSettings;
+  /** Something to be told that stops nothing. */
+  readonly onWarning: (where: string, error: LapseError) => void;
+  /** It cannot go on: `stop()` is called next, and the process ends with exit code 1. */
+  readonly onFailure: (error: LapseError) => void;
+}
+
+/** Appends of a JetStream log cost 40 µs of processor each: fewer at a time, larger envelopes. */
+const JETSTREAM_APPENDS_MAX = 8;
+/**
+ * Records that may stand unread behind the partitions, seconds of their work: more would only make
+ * everything later, so the doors push back.
+ */
+const UNREAD_RECORDS_MAX = 500_000;
+/**
+ * What comes in now waits for what is unread, and so do the other webhooks' messages: when the
+ * processor is busy with something else, half a million records may be a minute of it.
+ */
+const UNREAD_MS_MAX = 1_000;
+
+/**
+ * The whole engine in this process: doors, log, threads with partitions, sender. The order of
+ * starting is the data's way backwards, so that nothing comes in before somebody can take it.
+ */
+export class Lapse {
+  readonly url: string;
+  readonly home: LogHome;
+  readonly #parts: Parts;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(parts: Parts, url: string) {
+    this.#parts = parts;
+    this.home = parts.home;
+    this.url = url;
+  }
+
+  /** @throws LapseError whatever keeps it from starting; nothing is left running then */
+  static async start(options: LapseOptions): Promise<Lapse> {
+    makeFolder(options.settings.data);
+    const home = await openLogHome(options.settings, options.onFailure);
+    const started: Started = { closers: [() => home.close()] };
+    try {
+      return await startParts(options, home, started, (parts, url) => new Lapse(parts, url));
+    } catch (error) {
+      for (const close of started.closers.reverse()) await close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  overview(): Overview {
+    return overviewOf(this.#parts);
+  }
+
+  /** Since the start, by campaign; a campaign that has sent nothing is left out. */
+  triggerLatency(): readonly TriggerLatency[] {
+    return triggerLatencyOf(this.#parts);
+  }
+
+  get intake(): Intake {
+    return this.#parts.intake;
+  }
+
+  /**
+   * Stops intake, finishes attempts in flight, checkpoints.
+   * @throws LapseError `ERR_DRAIN_TIMEOUT` when the log or a receiver keeps it from ending
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= withinTime(this.#stop(), this.#parts.drainMsMax);
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const { server, natsDoor, intake, partitions, sender, log, rejected, home } = this.#parts;
+    await server.close();
+    await natsDoor?.close();
+    intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });
+    await intake.idle();
+    await rejected.idle();
+    await partitions.drain();
+    await sender.drain();
+    await log.close();
+    await home.close();
+  }
+}
+
+/** For everything but attempts in flight, which end with their own time-outs. */
+const DRAIN_MS_MAX = 20_000;
+
+function withinTime(draining: Promise<void>, drainMsMax: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = systemClock.at(systemClock.now() + drainMsMax, () => {
+      const sentence = `Draining must end within ${drainMsMax} ms, it has not. Nothing acknowledged is lost: the next start goes on from the log.`;
+      reject(externalError('ERR_DRAIN_TIMEOUT', sentence));
+    });
+    draining.then(resolve, reject).finally(cancel);
+  });
+}
+
+interface Parts {
+  readonly drainMsMax: number;
+  readonly home: LogHome;
+  readonly log: Log;
+  readonly intake: Intake;
+  readonly rejected: RejectedStore;
+  readonly counters: DoorCounters;
+  readonly partitions: PartitionThreads;
+  readonly sender: SenderThread;
+  readonly server: FastifyInstance;
+  readonly natsDoor: { start(): void; close(): Promise<void> } | undefined;
+}
+
+interface Started {
+  /** What to close if a later step fails, in order of starting. */
+  readonly closers: (() => Promise<unknown>)[];
+}
+
+async function startParts(
+  options: LapseOptions,
+  home: LogHome,
+  { closers }: Started,
+  create: (parts: Parts, url: string) => Lapse,
+): Promise<Lapse> {
+  const { definitions, settings } = options;
+  checkDefinitionsSize(definitions);
+  const log = await connectLog(home.address().address);
+  closers.push(() => log.close());
+  await requireOrigin(join(settings.data, CHECKPOINT_FOLDER), {
+    kind: home.kind,
+    createdAtMs: await logCreatedAtMs(log, systemClock),
+  });
+  const owner = { home, epoch: await takeEpoch(log, systemClock) };
+  const intake = new Intake({
+    log,
+    clock: systemClock,
+    unreadRecordsMax: UNREAD_RECORDS_MAX,
+    unreadMsMax: UNREAD_MS_MAX,
+    ...(home.kind === 'jetstream' ? { appendsMax: JETSTREAM_APPENDS_MAX } : {}),
+  });
+  const counters = new DoorCounters();
+  const rejected = new RejectedStore({ log, clock: systemClock });
+  await rejected.open();
+  let notReady: string[] = ['the partitions are recovering'];
+  const listener = {
+    onTicks: (ticks: readonly { partition: number; atMs: number }[]) => {
+      for (const { partition, atMs } of ticks) intake.requestTick(partition, atMs);
+    },
+    onAliases: (aliases: readonly Alias[]) => {
+      for (const alias of aliases) intake.identities.learn(alias);
+    },
+    onMoved: (arrivals: readonly string[]) => {
+      for (const arrival of arrivals) intake.moved(arrival);
+    },
+    onWarning: options.onWarning,
+    onFailure: options.onFailure,
+  };
+  const userAgent = `Lapse/${LAPSE_VERSION}`;
+  const limits = eventLimits(settings);
+  // Joins the horizon before anybody can ask for a tick: what waits in NATS is older.
+  const natsDoor = await openNatsDoor(
+    options,
+    { intake, log, rejected, counters, limits },
+    closers,
+  );
+  const sender = new SenderThread(owner, { definitions, userAgent }, listener);
+  closers.push(() => sender.terminate());
+  const onPartitionFailure = (error: LapseError) => {
+    intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });
+    intake.abandon();
+    options.onFailure(error);
+  };
+  const partitions = new PartitionThreads(
+    owner,
+    settings,
+    { ...listener, onFailure: onPartitionFailure },
+    (records) => intake.processed(records),
+  );
+  closers.push(() => partitions.terminate());
+  const timeoutMsMax = Math.max(0, ...definitions.webhooks.map(({ timeoutMs }) => timeoutMs));
+  const drainMsMax = DRAIN_MS_MAX + timeoutMsMax;
+  const parts = { drainMsMax, home, log, intake, rejected, counters, partitions, sender };
+  const connections = new ConnectionLimit({
+    onFull: (error) => options.onWarning('http server', error),
+  });
+  const server = createHttpServer({
+    connections,
+    metrics: serveMetrics({ ...parts, connections }),
+    notReady: () =>
+      intake.isCatchingUp ? [...notReady, 'a door is reading what came earlier'] : notReady,
+  });
+  closers.push(() => server.close());
+  await registerHttpDoor(server, { intake, clock: systemClock, rejected, counters, limits });
+  // Bound before the recovery, so that a port in use is said at once.
+  server.addHook('onRequest', async (request, reply) => {
+    if (notReady.length === 0 || !request.url.startsWith('/v1/')) return;
+    return reply.code(503).header('retry-after', '1').type('application/problem+json').send({
+      title: 'Not ready',
+      status: 503,
+      code: 'ERR_NOT_READY',
+      detail: 'Lapse is starting; send again later.',
+    });
+  });
+  const url = await listen(server, settings.server);
+  await sender.ready();
+  await partitions.ready();
+  const publishedAtMs = systemClock.now();
+  await appendControl(intake, { type: 'definitions', definitions, publishedAtMs });
+  natsDoor?.start();
+  notReady = [];
+  return create({ ...parts, server, natsDoor }, url);
+}
+
+async function openNatsDoor(
+  options: LapseOptions,
+  parts: Pick<NatsDoorOptions, 'intake' | 'log' | 'rejected' | 'counters' | 'limits'>,
+  closers: Started['closers'],
+): Promise<Parts['natsDoor']> {
+  const { nats } = options.settings;
+  if (nats === undefined) return undefined;
+  const connection = await connectNats({ ...natsOptions(nats), name: 'lapse-door' });
+  closers.push(() => connection.close());
+  const door = await NatsDoor.open({
+    ...parts,
+    connection,
+    clock: systemClock,
+    isHeld: true,
+    events: nats.events,
+    stream: nats.stream,
+    replicas: nats.replicas,
+    onTrouble: (error) =>
+      options.onWarning(
+        'nats door',
+        error instanceof LapseError
+          ? error
+          : externalError('ERR_NATS_DOOR', messageOf(error), { cause: error }),
+      ),
+  });
+  closers.push(() => door.close());
+  return {
+    start: () => door.start(),
+    async close() {
+      await door.close();
+      await connection.close();
+    },
+  };
+}
+
+function appendControl(intake: Intake, control: Control): Promise<void> {
+  const acknowledgement = new Acknowledgement();
+  intake.control(control, acknowledgement, RecordKind.control);
+  return acknowledgement.close();
+}
+
+function eventLimits({ limits }: RuntimeSettings): EventLimits {
+  return {
+    eventBytesMax: limits.eventBytesMax,
+    propertiesMax: limits.propertiesMax,
+    nameCharsMax: limits.nameCharsMax,
+    nestingMax: limits.depthMax,
+    requestBytesMax: limits.requestBytesMax,
+    requestEventsMax: limits.requestEventsMax,
+  };
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw userError(
+      'ERR_DATA_DIR',
+      `--data must be a folder that can be written, ${path} is not: ${messageOf(error)}`,
+    );
+  }
+}

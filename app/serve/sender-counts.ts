@@ -1,0 +1,100 @@
+import type { LapseError } from '../../engine/errors/errors.ts';
+import { externalError, messageOf } from '../../engine/errors/errors.ts';
+import { Histogram } from '../../engine/metrics/histogram.ts';
+import type { SenderObserver } from '../../engine/sender/observer.ts';
+import type {
+  LaneStats,
+  OutcomeCount,
+  SenderStats,
+  UnreadDeliveries,
+} from '../../engine/sender/protocol.ts';
+import type { LaneOutcome, SenderAttempt } from '../../engine/sender/sender-lane.ts';
+import type { TransportResult } from '../../engine/sender/transport.ts';
+
+interface LaneCounts {
+  readonly attempts: Map<string, number>;
+  /** By campaign, outcome and reason. */
+  readonly outcomes: Map<string, { -readonly [K in keyof OutcomeCount]: OutcomeCount[K] }>;
+  readonly attemptDuration: Histogram;
+}
+
+/** Counts what the lanes do, for /metrics and the terminal. */
+export class SenderCounts implements SenderObserver {
+  readonly #onWarning: (lane: string, error: LapseError) => void;
+  readonly #lanes = new Map<string, LaneCounts>();
+  readonly #triggerLatency = new Map<string, Histogram>();
+
+  constructor(onWarning: (lane: string, error: LapseError) => void) {
+    this.#onWarning = onWarning;
+  }
+
+  attempt(lane: string, _attempt: SenderAttempt, result: TransportResult): void {
+    const counts = this.#laneOf(lane);
+    const answer = 'error' in result ? result.error : String(result.status);
+    counts.attempts.set(answer, (counts.attempts.get(answer) ?? 0) + 1);
+    counts.attemptDuration.record(result.durationMs);
+  }
+
+  outcome(lane: string, { campaignId, outcome, reason = '' }: LaneOutcome): void {
+    const { outcomes } = this.#laneOf(lane);
+    const key = `${campaignId}\n${outcome}\n${reason}`;
+    const entry = outcomes.get(key);
+    if (entry === undefined) outcomes.set(key, { campaignId, outcome, reason, count: 1 });
+    else entry.count++;
+  }
+
+  triggerLatencyMs(_lane: string, campaignId: string, latencyMs: number): void {
+    let histogram = this.#triggerLatency.get(campaignId);
+    if (histogram === undefined) {
+      histogram = new Histogram();
+      this.#triggerLatency.set(campaignId, histogram);
+    }
+    histogram.record(Math.max(0, latencyMs));
+  }
+
+  logUnavailable(lane: string, error: unknown): void {
+    const sentence = `Outcomes of webhook '${lane}' cannot be stored, attempts wait: ${messageOf(error)}`;
+    this.#onWarning(lane, externalError('ERR_LOG_UNAVAILABLE', sentence, { cause: error }));
+  }
+
+  laneFailed(lane: string, error: LapseError): void {
+    this.#onWarning(lane, error);
+  }
+
+  laneRemoved(lane: string, pendingCount: number): void {
+    const sentence = `The webhook '${lane}' is no longer defined; ${pendingCount} deliveries stay in its lane.`;
+    this.#onWarning(lane, externalError('ERR_WEBHOOK_REMOVED', sentence));
+  }
+
+  toStats(
+    pending: ReadonlyMap<string, number>,
+    unread: ReadonlyMap<string, UnreadDeliveries>,
+  ): SenderStats {
+    for (const lane of pending.keys()) this.#laneOf(lane);
+    const lanes = Array.from(
+      this.#lanes,
+      ([webhookId, counts]): LaneStats => ({
+        webhookId,
+        pending: pending.get(webhookId) ?? 0,
+        unread: unread.get(webhookId) ?? { count: 0, ageMs: 0 },
+        attempts: [...counts.attempts],
+        outcomes: [...counts.outcomes.values()],
+        attemptDuration: counts.attemptDuration.toCounts(),
+      }),
+    );
+    const triggerLatency = Array.from(
+      this.#triggerLatency,
+      ([campaignId, histogram]) => [campaignId, histogram.toCounts()] as const,
+    );
+    return { lanes, triggerLatency };
+  }
+
+  #laneOf(lane: string): LaneCounts {
+    let counts = this.#lanes.get(lane);
+    if (counts === undefined) {
+      counts = { attempts: new Map(), outcomes: new Map(), attemptDuration: new Histogram() };
+      this.#lanes.set(lane, counts);
+    }
+    return counts;
+  }
+}

@@ -1,0 +1,72 @@
+/** Entry of the sender's thread: wires log, lanes and HTTP together. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { WebhookTransport } from '../../connectors/webhook/webhook-transport.ts';
+import { LapseError, messageOf } from '../../engine/errors/errors.ts';
+import type { FromSenderThread } from '../../engine/sender/protocol.ts';
+import { Sender } from '../../engine/sender/sender.ts';
+import { systemClock } from '../../engine/time/clock.ts';
+import { threadError } from '../../engine/worker/partition-worker.ts';
+import type { ToWorker } from '../../engine/worker/protocol.ts';
+import type { Definitions } from '../../operators/definitions.ts';
+import type { LaneDefinitions } from '../../operators/delivery/lane.ts';
+import { LogLane } from '../../operators/delivery/log-lane.ts';
+import { laneDefinitions } from './lane-definitions.ts';
+import { connectLog, type LogAddress } from './log-home.ts';
+import { SenderCounts } from './sender-counts.ts';
+
+export interface SenderThreadData {
+  readonly log: LogAddress;
+  readonly epoch: number;
+  readonly definitions: Definitions;
+  readonly userAgent: string;
+}
+
+const STATS_INTERVAL_MS = 250;
+
+async function main(data: SenderThreadData): Promise<void> {
+  const port = parentPort!;
+  const post = (message: FromSenderThread) => port.postMessage(message);
+  const log = await connectLog(data.log);
+  const transport = new WebhookTransport({ clock: systemClock });
+  const counts = new SenderCounts((lane, error) => {
+    // A lane that another process has taken is the end of this one: it must not go on half alive.
+    if (error.code === 'ERR_FENCED') post({ kind: 'failed', error: threadError(error) });
+    else post({ kind: 'warning', lane, error: threadError(error) });
+  });
+  const sender = new Sender<LaneDefinitions>({
+    log,
+    clock: systemClock,
+    epoch: data.epoch,
+    transport,
+    observer: counts,
+    createLane: (_webhookId, definitions) =>
+      new LogLane({ ...definitions, userAgent: data.userAgent }),
+  });
+  await sender.update(laneDefinitions(data.definitions));
+  const postStats = () => {
+    const stats = counts.toStats(sender.pendingCounts(), sender.lookAtUnread());
+    post({ kind: 'stats', stats });
+  };
+  const timer = setInterval(postStats, STATS_INTERVAL_MS);
+  post({ kind: 'ready' });
+  port.on('message', (message: ToWorker) => {
+    if (message.kind !== 'drain') return;
+    clearInterval(timer);
+    sender
+      .drain()
+      .then(async () => {
+        postStats();
+        await transport.close();
+        await log.close();
+        post({ kind: 'drained' });
+        port.close();
+      })
+      .catch((error: unknown) => post({ kind: 'failed', error: threadError(error) }));
+  });
+}
+
+main(workerData as SenderThreadData).catch((error: unknown) => {
+  const wrapped =
+    error instanceof LapseError ? error : new LapseError('ERR_SENDER', messageOf(error));
+  parentPort!.postMessage({ kind: 'failed', error: threadError(wrapped) });
+});

@@ -1,0 +1,217 @@
+import { join } from 'node:path';
+import { type MessagePort, Worker } from 'node:worker_threads';
+import type { RuntimeSettings } from '../../config/definitions/runtime.ts';
+import { type LapseError, userError } from '../../engine/errors/errors.ts';
+import type { FromSenderThread, SenderStats } from '../../engine/sender/protocol.ts';
+import type { Alias } from '../../engine/state/alias-table.ts';
+import { errorOfThread } from '../../engine/worker/partition-worker.ts';
+import type {
+  FromPartitionWorker,
+  PartitionStats,
+  TickRequest,
+} from '../../engine/worker/protocol.ts';
+import type { Definitions } from '../../operators/definitions.ts';
+import type { LogHome } from './log-home.ts';
+import type { PartitionThreadData } from './partition-thread.ts';
+import type { SenderThreadData } from './sender-thread.ts';
+
+/** What threads tell the main thread besides their counts. */
+export interface ThreadListener {
+  onAliases(aliases: readonly Alias[]): void;
+  /** See `Intake.moved`. */
+  onMoved(arrivals: readonly string[]): void;
+  onTicks(ticks: readonly TickRequest[]): void;
+  onWarning(where: string, error: LapseError): void;
+  /** The thread cannot go on, and so the process must not. */
+  onFailure(error: LapseError): void;
+}
+
+/** The log and by which epoch this process owns it. */
+export interface Owner {
+  readonly home: LogHome;
+  readonly epoch: number;
+}
+
+/** Of the partitions' checkpoints, in the data folder. */
+export const CHECKPOINT_FOLDER = 'checkpoints';
+const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
+
+/** A thread with its life: ready, drained, failed. */
+export class Thread<Message extends { readonly kind: string }> {
+  readonly #worker: Worker;
+  readonly ready: Promise<void>;
+  readonly #drained: Promise<void>;
+  #isDraining = false;
+  #hasFailed = false;
+
+  constructor(
+    options: {
+      readonly module: string;
+      readonly name: string;
+      readonly data: unknown;
+      readonly transfer: MessagePort[];
+    },
+    listener: ThreadListener,
+    onMessage: (message: Message) => void,
+  ) {
+    const { module, name, data, transfer } = options;
+    this.#worker = new Worker(new URL(module, import.meta.url), {
+      name,
+      workerData: data,
+      transferList: transfer,
+    });
+    let resolveDrained = () => {};
+    this.#drained = new Promise((resolve) => {
+      resolveDrained = resolve;
+    });
+    this.ready = new Promise((resolve, reject) => {
+      const fail = (error: LapseError) => {
+        this.#hasFailed = true;
+        reject(error);
+        resolveDrained();
+        listener.onFailure(error);
+      };
+      this.#worker.on('message', (message: Message) => {
+        if (message.kind === 'ready') resolve();
+        else if (message.kind === 'drained') resolveDrained();
+        else if (message.kind === 'failed') {
+          fail(
+            errorOfThread(
+              (message as unknown as { error: Parameters<typeof errorOfThread>[0] }).error,
+            ),
+          );
+        } else onMessage(message);
+      });
+      this.#worker.on('error', (error: NodeJS.ErrnoException) => fail(crashOf(name, error)));
+      this.#worker.on('exit', (code) => {
+        if (!this.#isDraining) fail(crashOf(name, new Error(`it ended with code ${code}`)));
+        resolveDrained();
+      });
+    });
+    this.ready.catch(() => undefined);
+  }
+
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.#worker.postMessage({ kind: 'drain' });
+    await this.#drained;
+    // One that has failed may wait for what never comes, and would keep the process alive. The next
+    // owner goes on from the log, as after a crash.
+    if (this.#hasFailed) await this.#worker.terminate();
+  }
+
+  async terminate(): Promise<void> {
+    this.#isDraining = true;
+    await this.#worker.terminate();
+  }
+}
+
+function crashOf(name: string, error: NodeJS.ErrnoException): LapseError {
+  if (error.code === OUT_OF_MEMORY) {
+    return userError(
+      'ERR_OUT_OF_MEMORY',
+      `The thread ${name} has used up its heap; give Node.js more with --max-old-space-size.`,
+    );
+  }
+  return errorOfThread({
+    code: 'ERR_THREAD',
+    message: `The thread ${name} must run, it does not: ${error.stack ?? error.message}`,
+    domain: 'internal',
+  });
+}
+
+/** The threads with partitions, partition p in thread p mod n. */
+export class PartitionThreads {
+  readonly #threads: Thread<FromPartitionWorker>[];
+  readonly stats: (PartitionStats | undefined)[] = [];
+
+  /** @param onProcessed told now and then how many records they have processed of what came in */
+  constructor(
+    { home, epoch }: Owner,
+    settings: RuntimeSettings,
+    listener: ThreadListener,
+    onProcessed: (records: number) => void,
+  ) {
+    const { workers, partitions, checkpointIntervalMs, reorderWindowMs } = settings.engine;
+    const count = Math.min(workers, partitions);
+    this.#threads = Array.from({ length: count }, (_, index) => {
+      const { address, transfer } = home.address();
+      const data: PartitionThreadData = {
+        log: address,
+        epoch,
+        partitions: Array.from({ length: partitions }, (_, p) => p).filter(
+          (p) => p % count === index,
+        ),
+        checkpointFolder: join(settings.data, CHECKPOINT_FOLDER),
+        checkpointIntervalMs,
+        reorderWindowMs,
+      };
+      const options = {
+        module: './partition-thread.js',
+        name: `lapse-partitions-${index}`,
+        data,
+        transfer,
+      };
+      return new Thread<FromPartitionWorker>(options, listener, (message) => {
+        if (message.kind === 'ticks') listener.onTicks(message.ticks);
+        else if (message.kind === 'aliases') listener.onAliases(message.aliases);
+        else if (message.kind === 'moved') listener.onMoved(message.arrivals);
+        else if (message.kind === 'stats') {
+          this.stats[index] = message.stats;
+          onProcessed(this.stats.reduce((sum, one) => sum + (one?.recordsProcessed ?? 0), 0));
+        } else if (message.kind === 'warning') {
+          listener.onWarning(`partition ${message.partition}`, errorOfThread(message.error));
+        }
+      });
+    });
+  }
+
+  async ready(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.ready));
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.drain()));
+  }
+
+  async terminate(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.terminate()));
+  }
+}
+
+/** The thread of all lanes, so that TLS never delays a timer. */
+export class SenderThread {
+  readonly #thread: Thread<FromSenderThread>;
+  stats: SenderStats | undefined;
+
+  constructor(
+    { home, epoch }: Owner,
+    options: { readonly definitions: Definitions; readonly userAgent: string },
+    listener: ThreadListener,
+  ) {
+    const { address, transfer } = home.address();
+    const data: SenderThreadData = { log: address, epoch, ...options };
+    this.#thread = new Thread<FromSenderThread>(
+      { module: './sender-thread.js', name: 'lapse-sender', data, transfer },
+      listener,
+      (message) => {
+        if (message.kind === 'stats') this.stats = message.stats;
+        else if (message.kind === 'warning') {
+          listener.onWarning(`webhook ${message.lane}`, errorOfThread(message.error));
+        }
+      },
+    );
+  }
+
+  ready(): Promise<void> {
+    return this.#thread.ready;
+  }
+
+  drain(): Promise<void> {
+    return this.#thread.drain();
+  }
+
+  terminate(): Promise<void> {
+    return this.#thread.terminate();
+  }
+}

@@ -1,0 +1,215 @@
+import type { EventLine } from '../../connectors/doors/file/event-lines.ts';
+import { DEFAULT_EVENT_LIMITS, type EventLimits } from '../../connectors/events/event-limits.ts';
+import type { SenderAttempt } from '../../engine/sender/sender-lane.ts';
+import type { TransportResult } from '../../engine/sender/transport.ts';
+import type { Definitions } from '../../operators/definitions.ts';
+import { outcomesOf } from '../../operators/delivery/log-lane.ts';
+import { ScriptedReceiver } from './scripted-receiver.ts';
+import { type Qualified, SimulatedPartitions } from './simulated-partitions.ts';
+import { SimulatedSender } from './simulated-sender.ts';
+import { type SimulationLine, SimulationLines } from './simulation-lines.ts';
+
+export interface SimulationOptions {
+  readonly definitions: Definitions;
+  readonly lines: AsyncIterable<EventLine>;
+  /** The receiver's script as parsed; absent: 200 at once. */
+  readonly receiver?: unknown;
+  /** When campaigns are published, Unix ms. @default the receipt of the first line */
+  readonly fromMs?: number;
+  /** Nothing later than this happens, Unix ms. @default until nothing is pending */
+  readonly untilMs?: number;
+  /** @default 1 */
+  readonly partitionCount?: number;
+  /** @default 5_000 */
+  readonly reorderWindowMs?: number;
+  readonly limits?: EventLimits;
+  readonly userAgent: string;
+  /** Takes one line of output, in order of time. */
+  readonly write: (line: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface SimulationSummary {
+  readonly lines: number;
+  readonly events: number;
+  readonly rejected: number;
+  readonly duplicates: number;
+  readonly qualified: number;
+  readonly attempts: number;
+  readonly delivered: number;
+  readonly failed: number;
+  readonly windowsOpened: number;
+  readonly windowsCancelled: number;
+  /** A 26th window of a user and campaign, or properties too large to keep. */
+  readonly windowsRefused: number;
+  /** Still open at the end. */
+  readonly windowsOpen: number;
+  readonly deliveriesPending: number;
+  /** Simulated time at the end, Unix ms; 0 when nothing happened. */
+  readonly endedAtMs: number;
+}
+
+/**
+ * Runs operators, gates, rendering and delivery over a file of events on a simulated clock, with
+ * no network. At one instant: lines in order, then what is due, then what the lanes do.
+ * @throws LapseError `ERR_RECEIVER`, `ERR_FILE_…`
+ */
+export async function simulate(options: SimulationOptions): Promise<SimulationSummary> {
+  const simulation = new Simulation(options);
+  for await (const line of options.lines) simulation.line(line);
+  return simulation.end();
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #untilMs: number;
+  readonly #lines: SimulationLines;
+  readonly #partitions: SimulatedPartitions;
+  readonly #sender: SimulatedSender;
+  #nowMs = 0;
+  #isPublished = false;
+  readonly #counts = { lines: 0, rejected: 0, qualified: 0, attempts: 0, delivered: 0, failed: 0 };
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#untilMs = options.untilMs ?? Infinity;
+    this.#lines = new SimulationLines(options.limits ?? DEFAULT_EVENT_LIMITS);
+    this.#partitions = new SimulatedPartitions(
+      options.partitionCount ?? 1,
+      options.reorderWindowMs ?? 5_000,
+    );
+    this.#sender = new SimulatedSender(options.definitions, {
+      receiver: new ScriptedReceiver(options.receiver),
+      userAgent: options.userAgent,
+      listener: {
+        attempt: (webhook, attempt, result) => this.#onAttempt(webhook, attempt, result),
+        record: (record) => {
+          for (const outcome of outcomesOf(record)) this.#onOutcome(outcome);
+        },
+      },
+    });
+  }
+
+  line(raw: EventLine): void {
+    this.#counts.lines++;
+    const line = this.#lines.read(raw);
+    if (line.kind === 'rejected') {
+      const atMs = Math.max(this.#lines.lastAtMs ?? this.#options.fromMs ?? 0, this.#nowMs);
+      if (atMs <= this.#untilMs) this.#reject(raw.lineNumber, line.code, line.message, atMs);
+      return;
+    }
+    this.#publish(this.#options.fromMs ?? line.atMs, line.atMs);
+    if (line.atMs > this.#untilMs) return;
+    this.#passTimeBefore(line.atMs);
+    this.#nowMs = Math.max(this.#nowMs, line.atMs);
+    this.#take(line, raw.lineNumber);
+  }
+
+  end(): SimulationSummary {
+    this.#publish(this.#options.fromMs ?? 0, Infinity);
+    this.#passTimeBefore(Infinity);
+    const { events, duplicates, ...windows } = this.#partitions.counters;
+    return {
+      ...this.#counts,
+      events,
+      duplicates,
+      windowsOpened: windows.windowsOpened,
+      windowsCancelled: windows.windowsCancelled,
+      windowsRefused: windows.windowsRefused,
+      windowsOpen: this.#partitions.openWindows,
+      deliveriesPending: this.#sender.pendingCount,
+      endedAtMs: Math.max(this.#nowMs, Number.isFinite(this.#untilMs) ? this.#untilMs : 0),
+    };
+  }
+
+  /** Publishes the campaigns once, as soon as `uptoMs` is not before the time of it. */
+  #publish(atMs: number, uptoMs: number): void {
+    if (this.#isPublished || uptoMs < atMs || atMs > this.#untilMs) return;
+    this.#isPublished = true;
+    this.#passTimeBefore(atMs);
+    this.#nowMs = Math.max(this.#nowMs, atMs);
+    const { definitions } = this.#options;
+    this.#partitions.control({ type: 'definitions', definitions }, atMs);
+  }
+
+  #take(line: Exclude<SimulationLine, { kind: 'rejected' }>, lineNumber: number): void {
+    if (line.kind === 'event') {
+      this.#qualify(this.#partitions.event(line.event, line.atMs));
+      return;
+    }
+    const { control, campaign, atMs } = line;
+    const { campaigns } = this.#options.definitions;
+    if (!['publish', 'pause', 'resume', 'stop'].includes(control)) {
+      const message = `control must be publish, pause, resume or stop, got ${JSON.stringify(control)}.`;
+      this.#reject(lineNumber, 'ERR_CONTROL', message, atMs);
+    } else if (control !== 'publish') {
+      const message = `The control "${control}" is not built yet in this version of Lapse.`;
+      this.#reject(lineNumber, 'ERR_NOT_BUILT', message, atMs);
+    } else if (!campaigns.some(({ id }) => id === campaign)) {
+      const known = campaigns.map(({ id }) => id).join(', ');
+      const message = `campaign must be one of ${known}, got ${JSON.stringify(campaign)}.`;
+      this.#reject(lineNumber, 'ERR_CAMPAIGN_UNKNOWN', message, atMs);
+    } else this.#partitions.control({ type: 'publish', campaign }, atMs);
+  }
+
+  /** Does everything that comes before the lines of `atMs`. */
+  #passTimeBefore(atMs: number): void {
+    for (;;) {
+      const next = Math.max(
+        this.#nowMs,
+        Math.min(this.#partitions.nextTurnAtMs(), this.#sender.nextAtMs(this.#nowMs)),
+      );
+      if (next >= atMs || next > this.#untilMs) return;
+      this.#nowMs = next;
+      if (this.#partitions.nextTurnAtMs() <= next) this.#qualify(this.#partitions.tick(next));
+      this.#sender.run(next);
+    }
+  }
+
+  #qualify(qualified: readonly Qualified[]): void {
+    for (const { qualification, webhook, delivery } of qualified) {
+      const { atMs, campaignId, userId, window } = qualification;
+      this.#counts.qualified++;
+      this.#write(atMs, { type: 'qualified', campaign: campaignId, user: userId, window });
+      this.#sender.offer(webhook, [delivery], this.#nowMs);
+    }
+  }
+
+  #onAttempt(webhook: string, attempt: SenderAttempt, result: TransportResult): void {
+    const { method, url, headers, body } = attempt.request;
+    this.#counts.attempts++;
+    this.#write(attempt.startedAtMs, {
+      type: 'attempt',
+      webhook,
+      campaign: attempt.campaignId,
+      users: attempt.members.map(({ userId }) => userId),
+      attempt: attempt.attempt,
+      ...('error' in result ? { error: result.error } : { status: result.status }),
+      request: {
+        method,
+        url,
+        headers,
+        body: body === undefined ? '' : Buffer.from(body).toString(),
+      },
+    });
+  }
+
+  #onOutcome(outcome: ReturnType<typeof outcomesOf>[number]): void {
+    const { campaignId: campaign, userId: user, atMs } = outcome;
+    if (outcome.outcome === 'delivered') {
+      this.#counts.delivered++;
+      this.#write(atMs, { type: 'delivered', campaign, user, id: outcome.deliveryId });
+    } else {
+      this.#counts.failed++;
+      this.#write(atMs, { type: 'failed', campaign, user, reason: outcome.reason });
+    }
+  }
+
+  #reject(line: number, code: string, message: string, atMs: number): void {
+    this.#counts.rejected++;
+    this.#write(atMs, { type: 'rejected', line, code, message });
+  }
+
+  #write(atMs: number, line: Readonly<Record<string, unknown>>): void {
+    this.#options.write({ at: new Date(atMs).toISOString(), ...line });
+  }
+}
