@@ -114,6 +114,7 @@ class Readings {
 
 function wordsOf(rule: Rule): string {
   if (rule.kind === 'action') return `on ${rule.on.event}`;
+  if (rule.kind !== 'inaction') return rule.kind;
   const without = rule.without.map(({ event }) => event).join(' or ');
   return `${rule.withinMs / 1_000} s after ${rule.did.event} without ${without}`;
 }

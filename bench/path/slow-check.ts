@@ -85,6 +85,7 @@ export function slowQualifications(
         if (isMet && isFirst) found.add(id, event.userId, receivedAtMs);
         continue;
       }
+      if (rule.kind !== 'inaction') throw new Error(`No model of ${rule.kind} in this check.`);
       const isDid = rule.did.event === event.name && passes;
       const isWithout = rule.without.some((without) => without.event === event.name);
       if (!isDid && !isWithout) continue;

@@ -3,7 +3,12 @@
  * check each file against the schema, then what files say of one another.
  */
 import { dirname, isAbsolute, join } from 'node:path';
-import type { Campaign, Definitions, Webhook } from '../../operators/definitions.ts';
+import {
+  type Campaign,
+  DEFAULT_SETTINGS,
+  type Definitions,
+  type Webhook,
+} from '../../operators/definitions.ts';
 import { campaignOf } from './campaign-schema.ts';
 import { crossProblems } from './cross-check.ts';
 import { type Complaint, type Environment, withEnvironment } from './environment.ts';
@@ -116,7 +121,7 @@ function merge(files: readonly CheckedFile[], problems: DefinitionsProblem[]): C
   const webhooks: Webhook[] = [];
   const campaigns: Campaign[] = [];
   const targets = new Map<number, string>();
-  let timezone = 'UTC';
+  let timezone = DEFAULT_SETTINGS.timezone;
   for (const { file, input } of files) {
     timezone = input.settings?.timezone ?? timezone;
     webhooks.push(...(input.webhooks ?? []).map(webhookOf));
@@ -132,7 +137,8 @@ function merge(files: readonly CheckedFile[], problems: DefinitionsProblem[]): C
       campaigns.push(campaign);
     }
   }
-  const definitions = { settings: { timezone }, webhooks, campaigns };
+  const settings = { ...DEFAULT_SETTINGS, timezone };
+  const definitions = { settings, webhooks, segments: [], campaigns };
   return { definitions, runtime: runtimeOf(files) };
 }
 

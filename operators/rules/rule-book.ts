@@ -1,6 +1,12 @@
 import { normalizeEventName } from '../../engine/envelope/records.ts';
 import { LapseError } from '../../engine/errors/errors.ts';
-import type { Campaign, Definitions, EventMatch, Rule } from '../definitions.ts';
+import {
+  type Campaign,
+  DEFAULT_SETTINGS,
+  type Definitions,
+  type EventMatch,
+  type Rule,
+} from '../definitions.ts';
 import { compileFilter } from '../filters/compile.ts';
 import { filterKey } from '../filters/filter-key.ts';
 import { Predicate } from './predicate.ts';
@@ -59,8 +65,9 @@ export interface FrozenRuleBook {
 const RULES_MAX = 65_535;
 const NO_RULES: ReadonlySet<number> = new Set();
 const NO_DEFINITIONS: Definitions = {
-  settings: { timezone: 'UTC' },
+  settings: DEFAULT_SETTINGS,
   webhooks: [],
+  segments: [],
   campaigns: [],
 };
 
@@ -274,7 +281,9 @@ export class RuleBook {
       if (rule.kind === 'inaction') {
         for (const without of rule.without) routeFor(without).cancels.push(edge(node, without));
         if (!node.isRetired) routeFor(rule.did).opens.push(edge(node, rule.did));
-      } else if (!node.isRetired) routeFor(rule.on).actions.push(edge(node, rule.on));
+      } else if (rule.kind === 'action') {
+        if (!node.isRetired) routeFor(rule.on).actions.push(edge(node, rule.on));
+      }
     }
     this.#routes = routes;
   }

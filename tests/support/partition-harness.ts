@@ -3,9 +3,16 @@ import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/envelop
 import { Partition } from '../../engine/partition/partition.ts';
 import { campaignCounters } from '../../operators/campaign-counters.ts';
 import { campaignPipeline } from '../../operators/campaign-pipeline.ts';
-import type { Campaign, Definitions, InactionRule, Webhook } from '../../operators/definitions.ts';
+import {
+  type Campaign,
+  DEFAULT_SETTINGS,
+  type Definitions,
+  type InactionRule,
+  type Webhook,
+} from '../../operators/definitions.ts';
 import type { Delivery } from '../../operators/delivery/delivery.ts';
 import type { Qualification } from '../../operators/qualifier.ts';
+import { CAMPAIGN_DEFAULTS } from './campaign-defaults.ts';
 import type { ModelEvent } from './inaction-model.ts';
 
 export const hook: Webhook = {
@@ -23,6 +30,7 @@ export const hook: Webhook = {
 
 export function campaignOf(id: string, rule: Campaign['rule']): Campaign {
   return {
+    ...CAMPAIGN_DEFAULTS,
     id,
     name: id,
     targetId: 1,
@@ -55,7 +63,7 @@ export function inactionOf(changes: Partial<InactionRule> = {}): InactionRule {
 }
 
 export function definitionsOf(campaigns: readonly Campaign[]): Definitions {
-  return { settings: { timezone: 'UTC' }, webhooks: [hook], campaigns };
+  return { settings: DEFAULT_SETTINGS, webhooks: [hook], segments: [], campaigns };
 }
 
 /** Drives one partition record by record, without a log. */

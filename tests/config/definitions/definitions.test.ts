@@ -11,6 +11,8 @@ import {
 import { DefinitionsError } from '../../../config/definitions/problem.ts';
 import { campaignLimits, RETRY_SCHEDULE_MS, webhookLimits } from '../../../config/limits.ts';
 import { MINUTE_MS, SECOND_MS } from '../../../engine/time/duration.ts';
+import { DEFAULT_SETTINGS } from '../../../operators/definitions.ts';
+import { CAMPAIGN_DEFAULTS } from '../../support/campaign-defaults.ts';
 import { validDefinitions } from './valid.ts';
 
 function problemsOf(run: () => unknown): string[] {
@@ -49,7 +51,7 @@ describe('parseDefinitions', () => {
   test('makes plain data with durations in ms, for all that can be written', () => {
     const definitions = parseDefinitions(validDefinitions());
     expect(JSON.parse(JSON.stringify(definitions))).toEqual(definitions);
-    expect(definitions.settings).toEqual({ timezone: 'Asia/Kolkata' });
+    expect(definitions.settings).toEqual({ ...DEFAULT_SETTINGS, timezone: 'Asia/Kolkata' });
     expect(definitions.webhooks).toEqual([
       {
         id: 'crm',
@@ -72,6 +74,8 @@ describe('parseDefinitions', () => {
       targetId: 1472124953,
       webhook: 'crm',
       state: 'draft',
+      ...CAMPAIGN_DEFAULTS,
+      globalLimits: false,
       rule: {
         kind: 'inaction',
         did: {
@@ -108,7 +112,8 @@ describe('parseDefinitions', () => {
       campaigns: [{ id: 'c', webhook: 'hook', qualify: { live } }],
     });
     expect(definitions).toEqual({
-      settings: { timezone: 'UTC' },
+      settings: DEFAULT_SETTINGS,
+      segments: [],
       webhooks: [
         {
           id: 'hook',
@@ -133,6 +138,7 @@ describe('parseDefinitions', () => {
           targetId: expect.any(Number),
           webhook: 'hook',
           state: 'running',
+          ...CAMPAIGN_DEFAULTS,
           rule: {
             kind: 'inaction',
             did: { event: 'A' },
@@ -217,7 +223,7 @@ describe('loadDefinitions', () => {
   });
 
   test('gives empty definitions, when there are no paths', () => {
-    const empty = { settings: { timezone: 'UTC' }, webhooks: [], campaigns: [] };
+    const empty = { settings: DEFAULT_SETTINGS, webhooks: [], segments: [], campaigns: [] };
     expect(loadDefinitions([], {})).toEqual(empty);
   });
 

@@ -4,6 +4,7 @@ import type { Campaign, Webhook } from '../../../operators/definitions.ts';
 import type { Delivery } from '../../../operators/delivery/delivery.ts';
 import { Lane, type LaneOptions } from '../../../operators/delivery/lane.ts';
 import type { LaneRecord, SettledRecord } from '../../../operators/delivery/lane-records.ts';
+import { CAMPAIGN_DEFAULTS } from '../../support/campaign-defaults.ts';
 
 /** A Monday, 09:00 UTC. */
 export const BASE_MS = Date.parse('2026-01-05T09:00:00.000Z');
@@ -28,6 +29,7 @@ export function webhookOf(overrides: Partial<Webhook> = {}): Webhook {
 
 export function campaignOf(id: string, overrides: Partial<Campaign> = {}): Campaign {
   return {
+    ...CAMPAIGN_DEFAULTS,
     id,
     name: id,
     targetId: 7,
