@@ -9,6 +9,8 @@ export interface CampaignCounters {
   windowsFired: number;
   /** A 26th window of a user and campaign, or properties too large to keep. */
   windowsRefused: number;
+  /** Restarts that a window has had its share of: it runs out as it is. */
+  restartsCapped: number;
   /** Their campaign was removed. */
   windowsDropped: number;
   profilesRefused: number;
@@ -32,6 +34,7 @@ export function campaignCounters(): CampaignCounters {
     windowsCancelled: 0,
     windowsFired: 0,
     windowsRefused: 0,
+    restartsCapped: 0,
     windowsDropped: 0,
     profilesRefused: 0,
     joins: 0,

@@ -80,7 +80,7 @@ class CampaignPipeline implements Pipeline {
     this.#qualifier = new Qualifier(host, options.counters, options.onQualified);
     this.#book = new RuleBook(() => host.state.recentCancels.rulesAt(host.state.timeMs));
     this.#kept = new KeptProperties(host.state);
-    this.#inaction = new Inaction(host.state, this.#kept);
+    this.#inaction = new Inaction(host.state, this.#kept, options.counters);
     this.#leaving = new Leaving(host.state, this.#book, this.#kept);
     this.#arriving = new Arriving({
       state: host.state,

@@ -1,6 +1,6 @@
 /** What the demo's terminal says, as lines; pure, so that a test can read it. */
 
-import type { Overview, TriggerLatency } from '../serve/serve-metrics.ts';
+import type { Overview, TriggerLatency } from '../serve/metrics/overview.ts';
 import type { Arrival } from './arrivals.ts';
 import type { styles } from './live-view.ts';
 

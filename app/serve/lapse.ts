@@ -27,10 +27,11 @@ import { connectLog, type LogHome, natsOptions, openLogHome } from './log-home.t
 import {
   type Overview,
   overviewOf,
-  serveMetrics,
   type TriggerLatency,
   triggerLatencyOf,
-} from './serve-metrics.ts';
+} from './metrics/overview.ts';
+import { serveMetrics } from './metrics/serve-metrics.ts';
+import { storageSizes } from './metrics/storage-metrics.ts';
 import { CHECKPOINT_FOLDER, PartitionThreads, SenderThread } from './threads.ts';
 
 export interface LapseOptions {
@@ -220,7 +221,7 @@ async function startParts(
   });
   const server = createHttpServer({
     connections,
-    metrics: serveMetrics({ ...parts, connections }),
+    metrics: serveMetrics({ ...parts, connections, storage: storageSizes(log, settings.data) }),
     notReady: () =>
       intake.isCatchingUp ? [...notReady, 'a door is reading what came earlier'] : notReady,
   });

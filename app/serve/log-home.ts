@@ -13,7 +13,7 @@ import {
 import type { NatsOptions } from '../../connectors/nats/connection.ts';
 import { probeNats } from '../../connectors/nats/probe.ts';
 import type { LapseError } from '../../engine/errors/errors.ts';
-import type { Log } from '../../engine/log/log.ts';
+import type { SizedLog } from '../../engine/log/log.ts';
 import { checkMessageSize } from './message-size.ts';
 
 /** Where a thread finds the log; crosses threads by structured clone. */
@@ -72,7 +72,7 @@ export async function openLogHome(
 }
 
 /** Connects the calling thread. */
-export function connectLog(address: LogAddress): Promise<Log> {
+export function connectLog(address: LogAddress): Promise<SizedLog> {
   return address.kind === 'embedded'
     ? connectEmbeddedLog(address)
     : connectJetStreamLog(address.options);

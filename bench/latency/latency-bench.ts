@@ -76,9 +76,9 @@ async function measure(
     await waitForLast(receiver, schedule, sent);
     const arrivals = await receiver.report();
     const own = {
-      timer: await lapse.quantilesOf('lapse_timer_delay_ms'),
-      deadline: await lapse.quantilesOf('lapse_trigger_latency_ms', 'campaign="inaction"'),
-      action: await lapse.quantilesOf('lapse_trigger_latency_ms', 'campaign="action"'),
+      timer: await lapse.quantilesOf('lapse_timer_delay_seconds'),
+      deadline: await lapse.quantilesOf('lapse_trigger_latency_seconds', 'campaign="inaction"'),
+      action: await lapse.quantilesOf('lapse_trigger_latency_seconds', 'campaign="action"'),
     };
     const latencies = latenciesOf(schedule, sent, arrivals, { fromMs, untilMs: durationMs });
     return findings(options, { sent, bare, disk, own, ...latencies });

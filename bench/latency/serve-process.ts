@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const QUANTILES = ['0.5', '0.99', '0.999'] as const;
+const QUANTILES = [0.5, 0.99, 0.999] as const;
 
 export class ServeProcess {
   readonly url: string;
@@ -48,20 +48,14 @@ export class ServeProcess {
     return this.#child.pid!;
   }
 
-  /** The quantiles that Lapse reports of one of its latencies, p50, p99, p99.9; NaN without one. */
+  /**
+   * The quantiles of one of Lapse's latencies, p50, p99, p99.9, ms; NaN without a sample. As
+   * Prometheus works them out: spread evenly within a bucket.
+   */
   async quantilesOf(metric: string, labels = ''): Promise<[number, number, number]> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
-    return QUANTILES.map((quantile) => {
-      const line = text
-        .split('\n')
-        .find(
-          (one) =>
-            one.startsWith(`${metric}{`) &&
-            one.includes(`quantile="${quantile}"`) &&
-            one.includes(labels),
-        );
-      return Number(line?.split(' ').at(-1) ?? Number.NaN);
-    }) as [number, number, number];
+    const buckets = bucketsOf(text, metric, labels);
+    return QUANTILES.map((share) => 1_000 * quantileOf(buckets, share)) as [number, number, number];
   }
 
   async stop(): Promise<void> {
@@ -69,4 +63,31 @@ export class ServeProcess {
     this.#child.kill('SIGTERM');
     await exited;
   }
+}
+
+interface Bucket {
+  readonly upToSeconds: number;
+  /** Of samples that are at most as long. */
+  readonly count: number;
+}
+
+function bucketsOf(text: string, metric: string, labels: string): Bucket[] {
+  const lines = text.split('\n').filter((line) => line.startsWith(`${metric}_bucket{`));
+  return lines
+    .filter((line) => line.includes(labels))
+    .map((line) => ({
+      upToSeconds: Number(/le="([^"]+)"/.exec(line)![1]!.replace('+Inf', 'Infinity')),
+      count: Number(line.split(' ').at(-1)),
+    }));
+}
+
+function quantileOf(buckets: readonly Bucket[], share: number): number {
+  const wanted = share * (buckets.at(-1)?.count ?? Number.NaN);
+  const at = buckets.findIndex(({ count }) => count >= wanted);
+  if (at === -1 || wanted === 0) return Number.NaN;
+  const before = buckets[at - 1] ?? { upToSeconds: 0, count: 0 };
+  const { upToSeconds, count } = buckets[at]!;
+  if (!Number.isFinite(upToSeconds)) return before.upToSeconds;
+  const part = (wanted - before.count) / (count - before.count);
+  return before.upToSeconds + part * (upToSeconds - before.upToSeconds);
 }

@@ -77,8 +77,6 @@ export class VitalsWatch {
     const text = await (await fetch(`${this.#url}/metrics`)).text();
     const value = (name: string) =>
       Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
-    const operator = (what: string) =>
-      Number(new RegExp(`^lapse_operator_total{what="${what}"} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
     const byWebhook = (name: string) =>
       new Map(
         [...text.matchAll(new RegExp(`^${name}\\{webhook="([^"]+)"\\} (\\S+)$`, 'gm'))].map(
@@ -89,12 +87,12 @@ export class VitalsWatch {
       atMs: Date.now(),
       ...memoryOf(this.#pid),
       lagRecords: value('lapse_lag_records'),
-      lagMs: value('lapse_lag_ms'),
-      intakeBytes: value('lapse_intake_bytes_in_flight'),
+      lagMs: 1_000 * value('lapse_lag_seconds'),
+      intakeBytes: value('lapse_intake_in_flight_bytes'),
       outputsWaiting: value('lapse_outputs_waiting'),
       windowsOpen: value('lapse_windows_open'),
-      windowsFired: operator('windowsFired'),
-      events: operator('events'),
+      windowsFired: value('lapse_windows_fired_total'),
+      events: value('lapse_events_processed_total'),
       appended: value('lapse_records_appended_total'),
       pending: byWebhook('lapse_deliveries_pending'),
       unread: byWebhook('lapse_deliveries_unread'),

@@ -1,55 +1,50 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import { Histogram, type HistogramCounts } from '../../engine/metrics/histogram.ts';
+import type { HistogramCounts } from '../../engine/metrics/histogram.ts';
+import { DURATION_BOUNDS_SECONDS, type LabelledCounts, RecordedHistogram } from './histograms.ts';
+import { collectProcessMetrics } from './process-metrics.ts';
+
+type Labels = Readonly<Record<string, string>>;
 
 /** One value with its labels. */
 export interface Sample {
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: Labels;
   readonly value: number;
 }
 
-/** What a metric is; the samples are asked for when somebody scrapes. */
+/**
+ * What a metric is; the samples are asked for when somebody scrapes. Names follow Prometheus:
+ * `lapse_`, the thing in the plural, the base unit (`seconds`, `bytes`), and `total` for counters.
+ */
 export interface MetricSource {
   readonly name: string;
   readonly help: string;
   readonly kind: 'counter' | 'gauge';
   readonly labels?: readonly string[];
+  /** Empty while nothing is known. */
   readonly samples: () => readonly Sample[];
 }
 
-/** Quantiles of a duration by label, as gauges: they are worked out from all threads' counts. */
-export interface QuantileSource {
+/** A histogram of durations, from counts of all threads; its name ends in `_seconds`. */
+export interface HistogramSource {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
-  readonly histograms: () => readonly {
-    readonly labels: Readonly<Record<string, string>>;
-    readonly counts: HistogramCounts;
-  }[];
+  readonly histograms: () => readonly LabelledCounts[];
 }
 
-const QUANTILES = [0.5, 0.95, 0.99, 0.999] as const;
+export type { HistogramCounts };
 
-/** `/metrics` in the Prometheus text format. */
+/** `/metrics` in the Prometheus text format, those of the process and of Node.js included. */
 export class Metrics {
   readonly #registry = new Registry();
 
-  constructor(sources: readonly MetricSource[], quantiles: readonly QuantileSource[]) {
+  constructor(sources: readonly MetricSource[], histograms: readonly HistogramSource[]) {
     for (const source of sources) this.#add(source);
-    for (const source of quantiles) {
-      const labels = [...(source.labels ?? []), 'quantile'];
-      const { name, help } = source;
-      this.#add({ name, help, kind: 'gauge', labels, samples: () => quantileSamples(source) });
-      this.#add({
-        name: `${source.name}_count`,
-        help: `How many of ${source.name} there were.`,
-        kind: 'counter',
-        ...(source.labels === undefined ? {} : { labels: source.labels }),
-        samples: () =>
-          source
-            .histograms()
-            .map(({ labels: own, counts }) => ({ labels: own, value: counts.count })),
-      });
+    for (const { name, help, labels = [], histograms: recorded } of histograms) {
+      const metric = { name, help, labelNames: [...labels], registers: [this.#registry] };
+      new RecordedHistogram({ ...metric, buckets: [...DURATION_BOUNDS_SECONDS] }, recorded);
     }
+    collectProcessMetrics(this.#registry);
   }
 
   get contentType(): string {
@@ -67,6 +62,8 @@ export class Metrics {
         ...common,
         collect() {
           this.reset();
+          // One without labels starts at 0, which would say what is not known.
+          this.remove({});
           for (const { labels: own, value } of samples()) this.set({ ...own }, value);
         },
       });
@@ -80,15 +77,4 @@ export class Metrics {
       },
     });
   }
-}
-
-function quantileSamples({ histograms }: QuantileSource): Sample[] {
-  return histograms().flatMap(({ labels, counts }) => {
-    const histogram = new Histogram();
-    histogram.merge(counts);
-    return QUANTILES.map((share) => ({
-      labels: { ...labels, quantile: String(share) },
-      value: histogram.quantileMs(share),
-    }));
-  });
 }

@@ -106,3 +106,9 @@ export interface Log {
   /** Waits for what is in flight, then lets go of the connection. */
   close(): Promise<void>;
 }
+
+/** A log that can say how large it is. */
+export interface SizedLog extends Log {
+  /** What all topics together take on disk, with the room set aside for them, bytes. */
+  sizeBytes(): Promise<number>;
+}

@@ -28,6 +28,7 @@ export interface DedupeSnapshot {
 export class DedupeTable {
   readonly #windowMs: number;
   #blocks: Block[] = [{ words: new Uint32Array(WORDS * START_SLOTS), count: 0, newestMs: 0 }];
+  /** Ids forgotten before their time. */
   evictedEarly = 0;
 
   constructor(windowMs: number) {
@@ -77,8 +78,7 @@ export class DedupeTable {
       if (slots < DEDUPE_BLOCK_SLOTS) block.words = grown(block.words);
       else {
         if (this.#blocks.length === BLOCKS_MAX) {
-          this.#blocks.shift();
-          this.evictedEarly++;
+          this.evictedEarly += this.#blocks.shift()!.count;
         }
         block = { words: new Uint32Array(WORDS * START_SLOTS), count: 0, newestMs: nowMs };
         this.#blocks.push(block);

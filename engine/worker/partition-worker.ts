@@ -49,7 +49,9 @@ class PartitionWorker {
   readonly #loop: TurnLoop;
   readonly #outputRoom = new OutputRoom();
   #ticks: TickRequest[] = [];
+  readonly #startedAtMs = systemClock.now();
   #replayedRecords = 0;
+  #checkpointFailures = 0;
   #statsTimer: NodeJS.Timeout | undefined;
 
   constructor(options: PartitionWorkerOptions) {
@@ -60,7 +62,10 @@ class PartitionWorker {
       defer: (turn) => setImmediate(turn),
       checkpointIntervalMs: options.checkpointIntervalMs,
       requestTick: (partition, atMs) => this.#requestTick(partition, atMs),
-      onCheckpointFailure: (partition, error) => this.#warn(partition, error),
+      onCheckpointFailure: (partition, error) => {
+        this.#checkpointFailures++;
+        this.#warn(partition, error);
+      },
     });
   }
 
@@ -141,7 +146,7 @@ class PartitionWorker {
   }
 
   #stats(): PartitionStats {
-    const nowMs = Date.now();
+    const nowMs = systemClock.now();
     const stats = {
       counters: { ...this.#options.counters },
       recordsProcessed: -this.#replayedRecords,
@@ -151,14 +156,22 @@ class PartitionWorker {
       timerDelay: this.#loop.timerDelay.toCounts(),
       busyMs: this.#loop.busyMs,
       checkpointBytes: 0,
-      oldestCheckpointAtMs: Infinity,
+      checkpointAgeMs: 0,
+      checkpointFailures: this.#checkpointFailures,
+      dedupeEvictedEarly: 0,
+      cancelsEvictedEarly: 0,
     };
     for (const runner of this.#loop.runners) {
       stats.recordsProcessed += runner.core.recordsProcessed;
       stats.openWindows += runner.openWindows;
       stats.outputsWaiting += runner.lanes.waiting;
       stats.checkpointBytes += runner.checkpointBytes;
-      stats.oldestCheckpointAtMs = Math.min(stats.oldestCheckpointAtMs, runner.checkpointedAtMs);
+      stats.dedupeEvictedEarly += runner.core.state.dedupe.evictedEarly;
+      stats.cancelsEvictedEarly += runner.core.state.recentCancels.evictedEarly;
+      if (runner.isDirty) {
+        const sinceMs = runner.checkpointedAtMs || this.#startedAtMs;
+        stats.checkpointAgeMs = Math.max(stats.checkpointAgeMs, nowMs - sinceMs);
+      }
       if (!runner.isCaughtUp) stats.lagMs = Math.max(stats.lagMs, nowMs - runner.timeMs);
     }
     return stats;

@@ -42,6 +42,14 @@ export interface PartitionStats {
   readonly timerDelay: HistogramCounts;
   readonly busyMs: number;
   readonly checkpointBytes: number;
-  /** Of the partition whose checkpoint is oldest, Unix ms; 0 before the first. */
-  readonly oldestCheckpointAtMs: number;
+  /**
+   * Since the newest checkpoint of the partition that has waited longest with something to write;
+   * since the thread began where it has written none. 0 when none has anything to write.
+   */
+  readonly checkpointAgeMs: number;
+  readonly checkpointFailures: number;
+  /** Message ids forgotten before their time. */
+  readonly dedupeEvictedEarly: number;
+  /** Cancelling events forgotten before their time. */
+  readonly cancelsEvictedEarly: number;
 }

@@ -2,6 +2,7 @@ import type { PartitionState } from '../../engine/partition/partition-state.ts';
 import { fnv1a32OfText } from '../../engine/state/hash.ts';
 import type { Key } from '../../engine/state/key.ts';
 import type { KeptBytes } from '../../engine/state/window-table.ts';
+import type { CampaignCounters } from '../campaign-counters.ts';
 import type { InactionRule } from '../definitions.ts';
 import { type PropertyReader, propertyReader } from '../filters/property.ts';
 import type { KeptProperties } from './kept-properties.ts';
@@ -50,11 +51,16 @@ export class Inaction {
   readonly #state: PartitionState;
   readonly #kept: KeptProperties;
   readonly #readers = new Map<string, PropertyReader>();
-  restartsCapped = 0;
+  readonly #counters: Pick<CampaignCounters, 'restartsCapped'>;
 
-  constructor(state: PartitionState, kept: KeptProperties) {
+  constructor(
+    state: PartitionState,
+    kept: KeptProperties,
+    counters: Pick<CampaignCounters, 'restartsCapped'>,
+  ) {
     this.#state = state;
     this.#kept = kept;
+    this.#counters = counters;
   }
 
   /** A `without` has come. @returns how many windows it closed; the caller counts them off */
@@ -210,7 +216,7 @@ export class Inaction {
     // The window runs from the newest: one that comes late and is older changes nothing.
     if (rule.onRepeat === 'keepFirst' || event.eventAtMs < windows.anchorAtMs(slot)) return 'kept';
     if (windows.restartsOf(slot) >= RESTARTS_MAX) {
-      this.restartsCapped++;
+      this.#counters.restartsCapped++;
       return 'kept';
     }
     windows.restart(slot, event.key, event.eventAtMs, kept, { nowMs, isAhead });

@@ -227,7 +227,9 @@ describe('windows', () => {
   test(`after ${RESTARTS_MAX} restarts it is left to run out`, () => {
     const rule = inactionOf({ withinMs: WITHIN_MS, maxExtendMs: DAY_MS });
     const harness = defined(campaignOf('c', rule));
-    for (let i = 0; i <= RESTARTS_MAX + 5; i++) harness.send({}, START_MS + i);
+    const beyond = 5;
+    for (let i = 0; i <= RESTARTS_MAX + beyond; i++) harness.send({}, START_MS + i);
+    expect(harness.counters.restartsCapped).toBe(beyond);
     expect(outcome(harness)).toEqual([`c u ${RESTARTS_MAX + WITHIN_MS}`]);
   });
 

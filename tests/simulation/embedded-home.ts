@@ -11,6 +11,8 @@ import type { LogFaults } from './simulated-log.ts';
 import { simulatedPorts } from './simulated-port.ts';
 import { SimulatedWriteAhead } from './simulated-write-ahead.ts';
 
+/** Named in sentences only: there is no disk. */
+const FOLDER = 'log';
 /** Of a half of what is written ahead: so few that most commits do not fit, some, or enough. */
 const AHEAD_BYTES = [2_048, 16_384, 2 ** 20];
 
@@ -60,7 +62,8 @@ export class EmbeddedHome implements SimulatedHome {
     const [port, far] = simulatedPorts(this.#scheduler, slowMs, [life, storageLife]);
     service.connect(far);
     const tables = this.#lmdb.tables();
-    return new EmbeddedLog({ partitionCount, port, tables, letGo: () => Promise.resolve() });
+    const letGo = () => Promise.resolve();
+    return new EmbeddedLog({ partitionCount, port, directory: FOLDER, tables, letGo });
   }
 
   #serviceOf({ root, clock, partitionCount, onFailure }: Connecting): Service {
@@ -68,7 +71,7 @@ export class EmbeddedHome implements SimulatedHome {
     if (known !== undefined) return known;
     const storage = new Storage(
       {
-        directory: 'log',
+        directory: FOLDER,
         partitionCount,
         durability: 'disk',
         bytesMax: Number.MAX_SAFE_INTEGER,

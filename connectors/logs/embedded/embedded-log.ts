@@ -2,9 +2,17 @@
  * The log of this machine, as one thread sees it: appends and questions go to the storage thread
  * over a port, reads come from its news and the memory map. Every thread that uses the log connects once.
  */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { externalError, LapseError } from '../../../engine/errors/errors.ts';
-import type { Fence, Log, LogReader, Offset, WriterPosition } from '../../../engine/log/log.ts';
+import type {
+  Fence,
+  LogReader,
+  Offset,
+  SizedLog,
+  WriterPosition,
+} from '../../../engine/log/log.ts';
 import { AppendQueue } from './append-queue.ts';
 import { EmbeddedReader } from './embedded-reader.ts';
 import { FollowedTopic } from './followed-topic.ts';
@@ -27,11 +35,12 @@ interface Asked {
 }
 
 /** Connects the calling thread; an address is good for one connection. */
-export async function connectEmbeddedLog(address: EmbeddedLogAddress): Promise<Log> {
+export async function connectEmbeddedLog(address: EmbeddedLogAddress): Promise<SizedLog> {
   const { partitionCount, port, directory } = address;
   return new EmbeddedLog({
     partitionCount,
     port,
+    directory,
     tables: takeTables(address),
     letGo: () => giveBackTables(directory),
   });
@@ -40,14 +49,16 @@ export async function connectEmbeddedLog(address: EmbeddedLogAddress): Promise<L
 export interface EmbeddedLogParts {
   readonly partitionCount: number;
   readonly port: StoragePort;
+  readonly directory: string;
   /** Read only; shared by all connections of a thread. */
   readonly tables: LogTables;
   /** The connection is closed and does not touch the tables any more. */
   readonly letGo: () => Promise<void>;
 }
 
-export class EmbeddedLog implements Log {
+export class EmbeddedLog implements SizedLog {
   readonly partitionCount: number;
+  readonly #directory: string;
   readonly #port: StoragePort;
   readonly #letGo: () => Promise<void>;
   readonly #tables: LogTables;
@@ -59,8 +70,9 @@ export class EmbeddedLog implements Log {
   #isClosed = false;
   #onPortClosed: () => void = () => undefined;
 
-  constructor({ partitionCount, port, tables, letGo }: EmbeddedLogParts) {
+  constructor({ partitionCount, port, directory, tables, letGo }: EmbeddedLogParts) {
     this.partitionCount = partitionCount;
+    this.#directory = directory;
     this.#letGo = letGo;
     this.#tables = tables;
     this.#port = port;
@@ -114,6 +126,12 @@ export class EmbeddedLog implements Log {
 
   async trim(topic: string, upTo: Offset): Promise<void> {
     await this.#ask({ what: 'trim', topic, upTo });
+  }
+
+  async sizeBytes(): Promise<number> {
+    const names = await readdir(this.#directory);
+    const files = await Promise.all(names.map((name) => stat(join(this.#directory, name))));
+    return files.reduce((sum, { size }) => sum + size, 0);
   }
 
   async close(): Promise<void> {

@@ -11,9 +11,9 @@ import { externalError, LapseError, messageOf } from '../../../engine/errors/err
 import {
   BEGINNING,
   type Fence,
-  type Log,
   type LogReader,
   type Offset,
+  type SizedLog,
   type WriterPosition,
 } from '../../../engine/log/log.ts';
 import { type Clock, systemClock } from '../../../engine/time/clock.ts';
@@ -43,7 +43,7 @@ export interface JetStreamLogOptions {
  *   `ERR_NATS_NO_JETSTREAM`, `ERR_NATS_REPLICAS`, `ERR_STREAM_FOREIGN`, `ERR_STREAM_MISSING`,
  *   `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`
  */
-export async function connectJetStreamLog(options: JetStreamLogOptions): Promise<Log> {
+export async function connectJetStreamLog(options: JetStreamLogOptions): Promise<SizedLog> {
   return openJetStreamLog(await connectNats(options.nats), options);
 }
 
@@ -55,7 +55,7 @@ export async function openJetStreamLog(
   connection: NatsConnection,
   options: Omit<JetStreamLogOptions, 'nats'>,
   clock: Clock = systemClock,
-): Promise<Log> {
+): Promise<SizedLog> {
   const { prefix = 'lapse', partitionCount, replicas = 1, create = true } = options;
   try {
     const probe = await probeConnection(connection, { needsJetStream: true, replicas });
@@ -96,7 +96,7 @@ interface Parts {
   readonly payloadBytesMax: number;
 }
 
-class JetStreamLog implements Log {
+class JetStreamLog implements SizedLog {
   readonly partitionCount: number;
   readonly #parts: Parts;
   readonly #publisher: StreamPublisher;
@@ -205,6 +205,16 @@ class JetStreamLog implements Log {
         manager.streams.purge(place.stream, { filter: subject, seq }),
       );
     }
+  }
+
+  /** Of one replica. */
+  async sizeBytes(): Promise<number> {
+    const { manager, streams } = this.#parts;
+    const kinds = ['meta', ...this.#ensured.keys()];
+    const infos = await Promise.all(
+      kinds.map((kind) => manager.streams.info(streamOf(streams.prefix, kind))),
+    );
+    return infos.reduce((sum, { state }) => sum + state.bytes, 0);
   }
 
   async close(): Promise<void> {
