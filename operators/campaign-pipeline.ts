@@ -11,7 +11,6 @@ import type { UserId } from '../engine/state/alias-table.ts';
 import { mix32, partitionOf } from '../engine/state/hash.ts';
 import { emptyKey, type Key, keyOf } from '../engine/state/key.ts';
 import type { CampaignCounters } from './campaign-counters.ts';
-import type { Definitions } from './definitions.ts';
 import { deliveryBytes, encodeDeliveries } from './delivery/codec.ts';
 import type { Delivery } from './delivery/delivery.ts';
 import { Arriving } from './identity/arriving.ts';
@@ -24,6 +23,7 @@ import {
   movedEvent,
   movedPart,
 } from './identity/parts.ts';
+import type { PartitionDefinitions } from './partition-definitions.ts';
 import { type Qualification, Qualifier } from './qualifier.ts';
 import { dueBefore } from './rules/due-before.ts';
 import { EventView } from './rules/event-view.ts';
@@ -35,7 +35,7 @@ import { type FrozenRuleBook, type Route, RuleBook, type RuleNode } from './rule
 export type Control =
   | {
       readonly type: 'definitions';
-      readonly definitions: Definitions;
+      readonly definitions: PartitionDefinitions;
       /**
        * When it was said, Unix ms, if that is later than the record: one that waits behind a
        * backlog of events does not count them. @default the time of the record

@@ -2,8 +2,8 @@
 import type { PipelineHost } from '../engine/partition/pipeline.ts';
 import { type Key, rehash } from '../engine/state/key.ts';
 import type { CampaignCounters } from './campaign-counters.ts';
-import type { Campaign } from './definitions.ts';
 import type { Delivery } from './delivery/delivery.ts';
+import type { PartitionCampaign } from './partition-definitions.ts';
 import { qualificationIds } from './qualification-id.ts';
 import { renderProfile } from './render/variables.ts';
 
@@ -43,7 +43,12 @@ export class Qualifier {
   }
 
   /** @param atMs when the user met it, Unix ms */
-  qualify(campaign: Campaign, key: Key, atMs: number, { lo, hi, properties }: Occurrence): void {
+  qualify(
+    campaign: PartitionCampaign,
+    key: Key,
+    atMs: number,
+    { lo, hi, properties }: Occurrence,
+  ): void {
     const userId = decoder.decode(key.bytes.subarray(key.start, key.start + key.length));
     const ids = qualificationIds(campaign.id, userId, key.isAnonymous, lo, hi);
     this.#counters.qualifications++;
@@ -65,7 +70,7 @@ export class Qualifier {
     this.#host.emit(`out.${campaign.webhook}`, delivery);
   }
 
-  #profileOf(campaign: Campaign, key: Key): Record<string, unknown> {
+  #profileOf(campaign: PartitionCampaign, key: Key): Record<string, unknown> {
     for (const field of campaign.content.fields) {
       if (field === 'identity' || field === 'eventProperties') continue;
       rehash(key);

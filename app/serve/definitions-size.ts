@@ -1,5 +1,5 @@
 import { userError } from '../../engine/errors/errors.ts';
-import type { Definitions } from '../../operators/definitions.ts';
+import type { PartitionDefinitions } from '../../operators/partition-definitions.ts';
 
 /** With the 256 KiB that an envelope may hold before, it fits a NATS message of 1 MiB. */
 export const DEFINITIONS_BYTES_MAX = 640 * 1024;
@@ -8,7 +8,7 @@ export const DEFINITIONS_BYTES_MAX = 640 * 1024;
  * Definitions go into each partition as one record.
  * @throws LapseError `ERR_DEFINITIONS_TOO_LARGE` when that record would fit no message of the log
  */
-export function checkDefinitionsSize(definitions: Definitions): void {
+export function checkDefinitionsSize(definitions: PartitionDefinitions): void {
   const bytes = Buffer.byteLength(JSON.stringify(definitions));
   if (bytes <= DEFINITIONS_BYTES_MAX) return;
   throw userError(

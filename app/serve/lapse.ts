@@ -20,6 +20,7 @@ import type { Alias } from '../../engine/state/alias-table.ts';
 import { systemClock } from '../../engine/time/clock.ts';
 import type { Control } from '../../operators/campaign-pipeline.ts';
 import type { Definitions } from '../../operators/definitions.ts';
+import { partitionDefinitions } from '../../operators/partition-definitions.ts';
 import { ConnectionLimit } from './connection-limit.ts';
 import { checkDefinitionsSize } from './definitions-size.ts';
 import { createHttpServer, listen } from './http-server.ts';
@@ -159,7 +160,8 @@ async function startParts(
   create: (parts: Parts, url: string) => Lapse,
 ): Promise<Lapse> {
   const { definitions, settings } = options;
-  checkDefinitionsSize(definitions);
+  const known = partitionDefinitions(definitions);
+  checkDefinitionsSize(known);
   const log = await connectLog(home.address().address);
   closers.push(() => log.close());
   await requireOrigin(join(settings.data, CHECKPOINT_FOLDER), {
@@ -241,7 +243,7 @@ async function startParts(
   await sender.ready();
   await partitions.ready();
   const publishedAtMs = systemClock.now();
-  await appendControl(intake, { type: 'definitions', definitions, publishedAtMs });
+  await appendControl(intake, { type: 'definitions', definitions: known, publishedAtMs });
   natsDoor?.start();
   notReady = [];
   return create({ ...parts, server, natsDoor }, url);

@@ -18,7 +18,10 @@ const OWN_FIELDS = new Set(['email', 'userId', 'anonymousId', 'objectId', 'pushT
  * with its names, each left out for a user who has none.
  * @returns JSON text
  */
-export function renderProfile(content: VariablesContent, subject: PayloadSubject): string {
+export function renderProfile(
+  content: Pick<VariablesContent, 'fields'>,
+  subject: PayloadSubject,
+): string {
   const { profile } = subject;
   const element: Record<string, unknown> = {};
   for (const field of content.fields) {

@@ -1,14 +1,13 @@
 import { normalizeEventName } from '../../engine/envelope/records.ts';
 import { LapseError } from '../../engine/errors/errors.ts';
-import {
-  type Campaign,
-  DEFAULT_SETTINGS,
-  type Definitions,
-  type EventMatch,
-  type Rule,
-} from '../definitions.ts';
+import { type Campaign, DEFAULT_SETTINGS, type EventMatch, type Rule } from '../definitions.ts';
 import { compileFilter } from '../filters/compile.ts';
 import { filterKey } from '../filters/filter-key.ts';
+import {
+  type PartitionCampaign,
+  type PartitionDefinitions,
+  partitionDefinitions,
+} from '../partition-definitions.ts';
 import { Predicate } from './predicate.ts';
 
 /** One version of a campaign's rule. Open windows hold its number, so it outlives an edit. */
@@ -58,15 +57,14 @@ interface FrozenRule {
 }
 
 export interface FrozenRuleBook {
-  readonly definitions: Definitions;
+  readonly definitions: PartitionDefinitions;
   readonly rules: readonly FrozenRule[];
 }
 
 const RULES_MAX = 65_535;
 const NO_RULES: ReadonlySet<number> = new Set();
-const NO_DEFINITIONS: Definitions = {
+const NO_DEFINITIONS: PartitionDefinitions = {
   settings: DEFAULT_SETTINGS,
-  webhooks: [],
   segments: [],
   campaigns: [],
 };
@@ -77,9 +75,9 @@ const NO_DEFINITIONS: Definitions = {
  * campaign names meets nothing at all.
  */
 export class RuleBook {
-  definitions: Definitions = NO_DEFINITIONS;
+  definitions: PartitionDefinitions = NO_DEFINITIONS;
   readonly #nodes: (RuleNode | undefined)[] = [];
-  readonly #campaigns = new Map<string, Campaign>();
+  readonly #campaigns = new Map<string, PartitionCampaign>();
   #routes = new Map<string, Route>();
   readonly #rememberedRules: () => ReadonlySet<number>;
 
@@ -134,7 +132,7 @@ export class RuleBook {
   }
 
   /** The campaign as it is defined now, undefined when it was removed. */
-  campaignOf(id: string): Campaign | undefined {
+  campaignOf(id: string): PartitionCampaign | undefined {
     return this.#campaigns.get(id);
   }
 
@@ -147,12 +145,12 @@ export class RuleBook {
    * is published anew and its open windows run out by the version that opened them.
    * @param atMs partition time of the change
    */
-  apply(definitions: Definitions, atMs: number): void {
-    this.definitions = definitions;
+  apply(definitions: PartitionDefinitions, atMs: number): void {
+    this.definitions = partitionDefinitions(definitions);
     this.#campaigns.clear();
-    for (const campaign of definitions.campaigns) this.#campaigns.set(campaign.id, campaign);
+    for (const campaign of this.definitions.campaigns) this.#campaigns.set(campaign.id, campaign);
     const current = new Set<RuleNode>();
-    for (const campaign of definitions.campaigns) {
+    for (const campaign of this.definitions.campaigns) {
       if (campaign.state !== 'running') continue;
       current.add(this.#currentNode(campaign) ?? this.#addNode(campaign, atMs));
     }
@@ -196,17 +194,18 @@ export class RuleBook {
   }
 
   restore(frozen: FrozenRuleBook): void {
-    this.definitions = frozen.definitions;
+    // Versions before this one kept the webhooks with all their secrets.
+    this.definitions = partitionDefinitions(frozen.definitions);
     this.#nodes.length = 0;
     for (const rule of frozen.rules) this.#nodes[rule.number] = { ...rule };
     this.#campaigns.clear();
-    for (const campaign of frozen.definitions.campaigns) {
+    for (const campaign of this.definitions.campaigns) {
       this.#campaigns.set(campaign.id, campaign);
     }
     this.#compile();
   }
 
-  #currentNode(campaign: Campaign): RuleNode | undefined {
+  #currentNode(campaign: Pick<Campaign, 'id' | 'rule'>): RuleNode | undefined {
     const text = JSON.stringify(campaign.rule);
     return this.#nodes.find(
       (node) =>

@@ -21,6 +21,7 @@ import { type Control, campaignPipeline } from '../../operators/campaign-pipelin
 import type { Definitions } from '../../operators/definitions.ts';
 import type { LaneDefinitions } from '../../operators/delivery/lane.ts';
 import { LogLane } from '../../operators/delivery/log-lane.ts';
+import { partitionDefinitions } from '../../operators/partition-definitions.ts';
 import type { EventServer } from './event-server.ts';
 import { Life, type Scheduler } from './scheduler.ts';
 import type { Connecting } from './simulated-home.ts';
@@ -303,7 +304,7 @@ export class SimulatedProcess {
     const acknowledgement = new Acknowledgement();
     const control: Control = {
       type: 'definitions',
-      definitions,
+      definitions: partitionDefinitions(definitions),
       publishedAtMs: this.clock.now(),
     };
     this.#intake!.control(control, acknowledgement, RecordKind.control);

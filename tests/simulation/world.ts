@@ -1,5 +1,6 @@
 import { parseDefinitions } from '../../config/definitions/definitions.ts';
 import type { Definitions } from '../../operators/definitions.ts';
+import { partitionDefinitions } from '../../operators/partition-definitions.ts';
 import { Prng } from '../support/prng.ts';
 import { Archive } from './archive.ts';
 import type { Feature } from './coverage.ts';
@@ -98,7 +99,8 @@ export class World {
       faults: this.faults.producer,
     });
     for (const { plan } of this.workload.versions) {
-      this.plans.set(JSON.stringify(parseDefinitions(configOf(plan))), plan);
+      const definitions = partitionDefinitions(parseDefinitions(configOf(plan)));
+      this.plans.set(JSON.stringify(definitions), plan);
     }
     this.#wanted = this.#definitionsOf(0);
     this.receivers.onReceived = ({ lane, life, webhookId, attempt }) =>

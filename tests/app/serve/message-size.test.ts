@@ -87,13 +87,7 @@ function envelopeOf(event: IncomingEvent): Uint8Array {
 /** The delivery of an action rule, to a user whose profile is as large as one can be. */
 function deliveryEnvelopeOf({ userId, properties }: IncomingEvent): Uint8Array {
   const body = renderProfile(
-    {
-      mode: 'variables',
-      type: 'json',
-      fields: ['identity', 'profileData', 'eventProperties'],
-      keyValues: {},
-      query: {},
-    },
+    { fields: ['identity', 'profileData', 'eventProperties'] },
     {
       userId,
       isAnonymous: false,
