@@ -5,6 +5,7 @@ import type { RuntimeSettings } from '../../config/definitions/runtime.ts';
 import { LAPSE_VERSION } from '../../config/definitions/version.ts';
 import { DoorCounters } from '../../connectors/doors/door-counters.ts';
 import { registerHttpDoor } from '../../connectors/doors/http/http-door.ts';
+import { HttpFront } from '../../connectors/doors/http/http-front.ts';
 import { NatsDoor, type NatsDoorOptions } from '../../connectors/doors/nats/nats-door.ts';
 import { RejectedStore } from '../../connectors/doors/rejected.ts';
 import type { EventLimits } from '../../connectors/events/event-limits.ts';
@@ -228,7 +229,8 @@ async function startParts(
       intake.isCatchingUp ? [...notReady, 'a door is reading what came earlier'] : notReady,
   });
   closers.push(() => server.close());
-  await registerHttpDoor(server, { intake, clock: systemClock, rejected, counters, limits });
+  const front = new HttpFront({ intake, clock: systemClock, rejected, counters, limits });
+  await registerHttpDoor(server, front);
   // Bound before the recovery, so that a port in use is said at once.
   server.addHook('onRequest', async (request, reply) => {
     if (notReady.length === 0 || !request.url.startsWith('/v1/')) return;

@@ -44,6 +44,7 @@ const KINDS = new Map<unknown, RecordKind>([
   ['page', RecordKind.page],
   ['screen', RecordKind.screen],
   ['alias', RecordKind.alias],
+  ['group', RecordKind.group],
 ]);
 
 /** One to fill again and again. */
@@ -97,7 +98,7 @@ function checkKind(raw: RawEvent, context: EventContext, out: IncomingEvent) {
   if (kind === undefined) {
     return rejection(
       'ERR_EVENT_TYPE',
-      `type must be track, identify, page, screen or alias, got ${describe(type)}.`,
+      `type must be track, identify, page, screen, alias or group, got ${describe(type)}.`,
     );
   }
   out.kind = kind;
@@ -273,6 +274,9 @@ function checkNameAndProperties(raw: RawEvent, limits: EventLimits, out: Incomin
       out.name = '';
       out.properties = {};
       return undefined;
+    case RecordKind.group:
+      out.name = '';
+      return take(raw.traits, 'traits', limits, out) ?? keepGroupId(raw, out);
     case RecordKind.identify:
       out.name = '';
       return (
@@ -293,6 +297,14 @@ function keepAnonymousId({ anonymousId }: RawEvent, out: IncomingEvent): undefin
   if (!Object.hasOwn(out.properties, 'anonymousId')) {
     out.properties = { ...out.properties, anonymousId };
   }
+}
+
+/** Beside the group's traits, so that history can tell which group it was. */
+function keepGroupId({ groupId }: RawEvent, out: IncomingEvent): undefined {
+  const isNumber = typeof groupId === 'number' && isExact(groupId);
+  const isText = typeof groupId === 'string' && groupId.length <= USER_ID_CHARS_MAX;
+  if (!isNumber && !(isText && groupId.isWellFormed())) return;
+  if (!Object.hasOwn(out.properties, 'groupId')) out.properties = { ...out.properties, groupId };
 }
 
 function checkTrackName(name: unknown, limits: EventLimits, out: IncomingEvent) {

@@ -13,6 +13,8 @@ export const RecordKind = {
   page: 3,
   screen: 4,
   alias: 5,
+  /** A user belongs to a group. Kept for history; no rule asks for it. */
+  group: 6,
   /** Carries only time: everything received at or before it stands before it in the log. */
   tick: 16,
   /** A change of definitions; the body is JSON. */
@@ -54,7 +56,7 @@ export interface IncomingEvent {
   kind: RecordKind;
   userId: string;
   isAnonymous: boolean;
-  /** The event's name; empty for identify and alias. */
+  /** The event's name; empty for identify, alias and group. */
   name: string;
   /** Event time, Unix ms. */
   eventAtMs: number;

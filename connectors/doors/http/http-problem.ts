@@ -8,10 +8,14 @@ export interface HttpProblem {
   readonly detail: string;
   /** Seconds after which the same request may go through. */
   readonly retryAfterSeconds?: number;
+  /** The rest of the body is not read, so nothing can follow it on this connection. */
+  readonly endsConnection?: true;
 }
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad request',
+  403: 'Forbidden',
+  408: 'Request timeout',
   413: 'Too large',
   415: 'Unsupported media type',
   429: 'Too many requests',

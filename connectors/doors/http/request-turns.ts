@@ -5,16 +5,14 @@
  *
  * Small requests (an app's single events) and large ones (bulk) each have a queue, and the two get
  * equal time when both wait: a flood of one kind costs the other little. When the first of a queue
- * has waited too long, or too many bytes are held, newcomers are turned away, before their body is
- * read. Under load it is the wait that is bounded, whatever the machine can do in that time.
+ * has waited too long, newcomers are turned away before their body is read. Under load it is the
+ * wait that is bounded, whatever the machine can do in that time.
  */
 export interface RequestTurnsOptions {
   /** Monotonic ms. @default performance.now */
   readonly monotonicMs?: () => number;
   /** Runs what is given soon, after I/O had its chance. @default setImmediate */
   readonly defer?: (turn: () => void) => void;
-  /** Bytes of bodies held at once, from the head of a request to its answer. @default 64 MiB */
-  readonly heldBytesMax?: number;
   /** @default 500 */
   readonly waitMsMax?: number;
 }
@@ -40,29 +38,22 @@ const COMPACT_AT = 1_024;
 export class RequestTurns {
   readonly #monotonicMs: () => number;
   readonly #defer: (turn: () => void) => void;
-  readonly #heldBytesMax: number;
   readonly #waitMsMax: number;
   readonly #queues: Readonly<Record<RequestSize, Queue>> = {
     small: { waiting: [], head: 0, spentMs: 0 },
     large: { waiting: [], head: 0, spentMs: 0 },
   };
-  #heldBytes = 0;
   #turnMs = 0;
   #isScheduled = false;
 
   constructor(options: RequestTurnsOptions = {}) {
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
     this.#defer = options.defer ?? ((turn) => setImmediate(turn));
-    this.#heldBytesMax = options.heldBytesMax ?? 64 * 2 ** 20;
     this.#waitMsMax = options.waitMsMax ?? 500;
   }
 
   static sizeOf(bytes: number): RequestSize {
     return bytes <= SMALL_BYTES_MAX ? 'small' : 'large';
-  }
-
-  get heldBytes(): number {
-    return this.#heldBytes;
   }
 
   /** Requests that wait for their turn. */
@@ -76,20 +67,9 @@ export class RequestTurns {
     return first === undefined ? 0 : this.#monotonicMs() - first.sinceMs;
   }
 
-  /** Whether a request of so many bytes can be taken on. */
-  hasRoomFor(bytes: number): boolean {
-    if (this.#heldBytes + bytes > this.#heldBytesMax) return false;
+  /** Whether a request of so many bytes would have its turn in time. */
+  hasTimeFor(bytes: number): boolean {
     return this.waitedMs(RequestTurns.sizeOf(bytes)) <= this.#waitMsMax;
-  }
-
-  /** @returns what to call once the request is answered or its connection is gone */
-  hold(bytes: number): () => void {
-    this.#heldBytes += bytes;
-    let isHeld = true;
-    return () => {
-      if (isHeld) this.#heldBytes -= bytes;
-      isHeld = false;
-    };
   }
 
   /** Calls `work` when it is its turn, perhaps at once; the result is that of `work`. */

@@ -7,7 +7,7 @@ const WAIT_MS_MAX = 500;
 const TURN_MS = 4;
 
 /** A thread whose time passes only by the work that is done in it. */
-function stage(heldBytesMax = 10 * LARGE) {
+function stage() {
   let nowMs = 0;
   let deferred: (() => void) | undefined;
   const turns = new RequestTurns({
@@ -15,7 +15,6 @@ function stage(heldBytesMax = 10 * LARGE) {
     defer: (turn) => {
       deferred = turn;
     },
-    heldBytesMax,
     waitMsMax: WAIT_MS_MAX,
   });
   const done: string[] = [];
@@ -93,20 +92,8 @@ test('request turns: newcomers are turned away once the first one has waited too
   void run('now', LARGE, TURN_MS);
   void run('waits', LARGE, TURN_MS);
   passTime(WAIT_MS_MAX + 1);
-  expect(turns.hasRoomFor(LARGE)).toBe(false);
-  expect(turns.hasRoomFor(SMALL)).toBe(true);
+  expect(turns.hasTimeFor(LARGE)).toBe(false);
+  expect(turns.hasTimeFor(SMALL)).toBe(true);
   nextTurn();
-  expect(turns.hasRoomFor(LARGE)).toBe(true);
-});
-
-test('request turns: no more bytes are held than there is room for, until they are let go', () => {
-  const { turns } = stage(2 * LARGE);
-  const letGo = turns.hold(LARGE);
-  expect(turns.hasRoomFor(LARGE)).toBe(true);
-  turns.hold(LARGE);
-  expect(turns.hasRoomFor(SMALL)).toBe(false);
-  letGo();
-  letGo();
-  expect(turns.heldBytes).toBe(LARGE);
-  expect(turns.hasRoomFor(LARGE)).toBe(true);
+  expect(turns.hasTimeFor(LARGE)).toBe(true);
 });

@@ -101,6 +101,19 @@ describe('event check: what is taken', () => {
     expect([screen.name, screen.properties.name]).toEqual(['Screen', 'own']);
   });
 
+  test('a group call has no name, so that no rule hears of it, and keeps which group it was', () => {
+    const group = { type: 'group', userId: 'u', groupId: 'g7', traits: { plan: 'pro' } };
+    const event = accepted(group);
+    expect([event.kind, event.name]).toEqual([RecordKind.group, '']);
+    expect(event.properties).toEqual({ plan: 'pro', groupId: 'g7' });
+    expect(accepted({ ...group, traits: { groupId: 'own' } }).properties).toEqual({
+      groupId: 'own',
+    });
+    expect(accepted({ type: 'group', userId: 'u', groupId: 7 }).properties).toEqual({
+      groupId: 7,
+    });
+  });
+
   test('an event without a messageId is named by the door', () => {
     expect(accepted({ ...track, messageId: null }, { index: 3 }).messageId).toBe('door:3');
   });
@@ -188,11 +201,15 @@ describe('event check: what is refused', () => {
     ['ERR_EVENT_SHAPE', 'An event must be an object, got an array.', []],
     ['ERR_EVENT_SHAPE', 'An event must be an object, got null.', null],
     ['ERR_EVENT_SHAPE', 'An event must be an object, got "a".', 'a'],
-    ['ERR_EVENT_TYPE', 'type must be track, identify, page, screen or alias, got nothing.', {}],
     [
       'ERR_EVENT_TYPE',
-      'type must be track, identify, page, screen or alias, got "group".',
-      { ...track, type: 'group' },
+      'type must be track, identify, page, screen, alias or group, got nothing.',
+      {},
+    ],
+    [
+      'ERR_EVENT_TYPE',
+      'type must be track, identify, page, screen, alias or group, got "charge".',
+      { ...track, type: 'charge' },
     ],
     [
       'ERR_EVENT_ALIAS',

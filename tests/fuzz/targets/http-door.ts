@@ -6,6 +6,7 @@ import { ConnectionLimit } from '../../../app/serve/connection-limit.ts';
 import { createHttpServer } from '../../../app/serve/http-server.ts';
 import { DoorCounters } from '../../../connectors/doors/door-counters.ts';
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
+import { HttpFront } from '../../../connectors/doors/http/http-front.ts';
 import { RejectedStore } from '../../../connectors/doors/rejected.ts';
 import { Metrics } from '../../../connectors/metrics/metrics.ts';
 import { Intake } from '../../../engine/intake/intake.ts';
@@ -30,7 +31,7 @@ async function openServer(): Promise<{
     metrics: new Metrics([], []),
     connections: new ConnectionLimit({ onFull: () => undefined }),
   });
-  await registerHttpDoor(server, { clock: systemClock, counters, intake, rejected });
+  await registerHttpDoor(server, new HttpFront({ clock: systemClock, counters, intake, rejected }));
   return { server, log, rejected };
 }
 
