@@ -1,3 +1,5 @@
+import { DefinitionsError, partsOf } from '../../config/definitions/problem.ts';
+import { PROBLEMS_SHOWN_MAX } from '../../config/limits.ts';
 import { LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
 import { durationOf, instantOf } from '../../engine/time/duration.ts';
 
@@ -18,11 +20,25 @@ export function reportFailure(error: unknown, asJson: boolean): number {
   const isOurs = error instanceof LapseError;
   const code = isOurs ? error.code : 'ERR_INTERNAL';
   if (asJson) {
-    const problems = isOurs ? error.facts.problems : undefined;
-    printLine(JSON.stringify({ error: { code, message: messageOf(error), problems } }));
-  } else if (isOurs && error.domain !== 'internal') say(`${messageOf(error)} [${code}]`);
+    const facts = { code, message: messageOf(error) };
+    const problems = error instanceof DefinitionsError ? error.problems.map(partsOf) : undefined;
+    printLine(JSON.stringify({ error: { ...facts, problems } }));
+  } else if (error instanceof DefinitionsError) say(definitionsSentences(error));
+  else if (isOurs && error.domain !== 'internal') say(`${messageOf(error)} [${code}]`);
   else say(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return isOurs && error.domain === 'user' ? ExitCode.wrongInput : ExitCode.failed;
+}
+
+/** A line for each problem, as editors and terminals make links of it: `shop.yaml:12: …`. */
+function definitionsSentences({ problems }: DefinitionsError): string {
+  const lines = problems.slice(0, PROBLEMS_SHOWN_MAX).map(({ file, line, message, code }) => {
+    const place = line === undefined ? file : `${file}:${line}`;
+    return `${place}: ${message} [${code}]`;
+  });
+  const hidden = problems.length - lines.length;
+  return [...lines, ...(hidden > 0 ? [`and ${hidden} more; --json lists them all`] : [])].join(
+    '\n',
+  );
 }
 
 /** @throws LapseError `ERR_USAGE` */

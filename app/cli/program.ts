@@ -32,7 +32,7 @@ export function program(onOutcome: (exitCode: number) => void): Command {
     .exitOverride();
   addServe(lapse, onOutcome);
   addSimulate(lapse);
-  addValidate(lapse);
+  addValidate(lapse, onOutcome);
   addImport(lapse, onOutcome);
   addSend(lapse, onOutcome);
   addReceive(lapse, onOutcome);
@@ -104,7 +104,7 @@ function addSimulate(lapse: Command): void {
     });
 }
 
-function addValidate(lapse: Command): void {
+function addValidate(lapse: Command, onOutcome: OnOutcome): void {
   lapse
     .command('validate')
     .description('Checks definitions; says where, what must be, and what it is.')
@@ -112,7 +112,7 @@ function addValidate(lapse: Command): void {
     .addHelpText('after', examples('lapse validate app/demo/demo.yaml'))
     .action(async (paths: string[]) => {
       const { validateCommand } = await import('./commands/validate.ts');
-      validateCommand(paths, lapse.opts());
+      onOutcome(validateCommand(paths, lapse.opts()));
     });
 }
 

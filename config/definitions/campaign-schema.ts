@@ -10,7 +10,7 @@ import type {
   Rule,
 } from '../../operators/definitions.ts';
 import type { Filter } from '../../operators/filters/filter.ts';
-import { parseFilter } from '../../operators/filters/parse.ts';
+import { filterProblemsOf, parseFilter } from '../../operators/filters/parse.ts';
 import {
   EVENT_NAME_CHARS_MAX,
   KEY_VALUE_CHARS_MAX,
@@ -44,8 +44,10 @@ const whereSchema = z
       return parseFilter(value, PATH_PLACEHOLDER);
     } catch (error) {
       if (!(error instanceof LapseError)) throw error;
-      const { message, code } = error;
-      context.issues.push({ code: 'custom', message, params: { code }, input: value });
+      for (const { message, code, facts } of filterProblemsOf(error)) {
+        const params = { code, path: facts.path };
+        context.issues.push({ code: 'custom', message, params, input: value });
+      }
       return z.NEVER;
     }
   })

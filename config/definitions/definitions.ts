@@ -24,6 +24,7 @@ import {
   runtimeValueIn,
 } from './runtime-table.ts';
 import { webhookOf } from './webhook-schema.ts';
+import type { LineOf } from './yaml-lines.ts';
 
 export interface Configuration {
   readonly definitions: Definitions;
@@ -87,8 +88,23 @@ function configurationOf(
   }
   problems.push(...crossProblems(copies, hasAllFiles));
   const configuration = merge(checked, problems);
-  if (problems.length > 0) throw new DefinitionsError(problems);
+  if (problems.length > 0) throw new DefinitionsError(withLines(problems, files));
   return configuration;
+}
+
+function withLines(
+  problems: readonly DefinitionsProblem[],
+  files: readonly DefinitionFile[],
+): DefinitionsProblem[] {
+  const lines = new Map<string, LineOf>();
+  return problems.map((problem) => {
+    if (problem.line !== undefined) return problem;
+    const file = files.find((one) => one.file === problem.file);
+    if (file?.lines === undefined) return problem;
+    const lineOf = lines.get(file.file) ?? file.lines();
+    lines.set(file.file, lineOf);
+    return { ...problem, line: lineOf(problem.path) };
+  });
 }
 
 function check(

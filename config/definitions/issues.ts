@@ -80,7 +80,9 @@ function problemsOfIssue(issue: z.core.$ZodIssue, root: unknown): DefinitionsPro
   const { path } = place;
   if (issue.code === 'custom' && issue.message.includes(PATH_PLACEHOLDER)) {
     const code = String(issue.params?.code ?? 'ERR_DEFINITIONS');
-    return [{ file: '', path, message: issue.message.replaceAll(PATH_PLACEHOLDER, path), code }];
+    const full = (written: unknown) => String(written).replaceAll(PATH_PLACEHOLDER, path);
+    const deepest = full(issue.params?.path ?? PATH_PLACEHOLDER);
+    return [{ file: '', path: deepest, message: full(issue.message), code }];
   }
   let demand = issue.message;
   if (issue.code === 'invalid_type')

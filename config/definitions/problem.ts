@@ -11,6 +11,26 @@ export interface DefinitionsProblem {
   readonly message: string;
   /** `ERR_DEFINITIONS`, `ERR_NOT_BUILT`, `ERR_FILTER`, … */
   readonly code: string;
+  /** Where the file says it, from 1; absent when no part of it does. */
+  readonly line?: number;
+}
+
+/** A problem as programs read it. */
+export interface ProblemParts extends Omit<DefinitionsProblem, 'line'> {
+  readonly line: number | null;
+  /** What is required: the sentence between "must" and ", got". */
+  readonly must: string;
+  /** What the file has instead; empty when the sentence does not say. */
+  readonly got: string;
+}
+
+/** Takes the sentence `<path> must <requirement>, got <value>` apart. */
+export function partsOf(problem: DefinitionsProblem): ProblemParts {
+  const { file, path, message, code, line = null } = problem;
+  const sentence = message.startsWith(path) ? message.slice(path.length) : message;
+  const parts = /\bmust (.*?)(?:, got (.*))?$/s.exec(sentence);
+  const [must, got] = [parts?.[1] ?? sentence.trim(), parts?.[2] ?? ''];
+  return { file, line, path, must, got, code, message };
 }
 
 /**

@@ -4,12 +4,15 @@ import { join, resolve } from 'node:path';
 import { messageOf } from '../../engine/errors/errors.ts';
 import { DEFINITION_FILE_BYTES_MAX } from '../limits.ts';
 import type { DefinitionsProblem } from './problem.ts';
+import { type LineOf, lineFinder } from './yaml-lines.ts';
 import { readYaml } from './yaml-text.ts';
 
 export interface DefinitionFile {
   /** As it was named to us. */
   readonly file: string;
   readonly value: unknown;
+  /** Absent for a value that was given instead of a file. Reads the text again, so it costs. */
+  readonly lines?: () => LineOf;
 }
 
 const ENDINGS = ['.yaml', '.yml', '.json'];
@@ -32,7 +35,8 @@ export function readDefinitionFiles(
     if (text === undefined) continue;
     const before = problems.length;
     const value = parseText(text, path, problems);
-    if (problems.length === before) files.push({ file: path, value });
+    if (problems.length === before)
+      files.push({ file: path, value, lines: () => lineFinder(text) });
   }
   return files;
 }
@@ -96,6 +100,8 @@ export function parseText(text: string, file: string, problems: DefinitionsProbl
   const read = readYaml(text);
   if ('value' in read) return read.value;
   const sentence = `the file must be one YAML document, got an error${read.refused}`;
-  problems.push(problem(file, sentence, 'ERR_DEFINITIONS_SYNTAX'));
+  const line = /^ at line (\d+),/.exec(read.refused)?.[1];
+  const found = problem(file, sentence, 'ERR_DEFINITIONS_SYNTAX');
+  problems.push(line === undefined ? found : { ...found, line: Number(line) });
   return undefined;
 }

@@ -7,7 +7,7 @@
  * Keys side by side are AND. `{property: "any", op: eq, value: 1}` is the long form, the only one
  * for properties that are called like a word of the language. `{}` alone lets everything through.
  */
-import { type LapseError, userError } from '../../engine/errors/errors.ts';
+import { LapseError, userError } from '../../engine/errors/errors.ts';
 import { describeValue, joinPath, nearestOf } from '../../engine/errors/wording.ts';
 import { BUCKET_OPERATORS } from './bucket.ts';
 import type { Condition, Filter, Operator } from './filter.ts';
@@ -32,7 +32,7 @@ interface Position {
   readonly path: string;
   readonly depth: number;
   /** Shared by the whole tree. */
-  readonly budget: { nodes: number };
+  readonly budget: { nodes: number; readonly problems: LapseError[] };
 }
 
 function refusal(path: string, wanted: string, value: unknown): LapseError {
@@ -60,11 +60,40 @@ function count(position: Position): void {
 /**
  * Checks a `where` and makes the tree of it.
  * @param path of the `where`, for the sentences
- * @throws LapseError ERR_FILTER, `<path> must be …, got …`
+ * @throws LapseError ERR_FILTER, `<path> must be …, got …`, a line for each problem; each alone is
+ *   in `filterProblemsOf`
  */
 export function parseFilter(where: unknown, path: string): Filter {
   if (isMapping(where) && Object.keys(where).length === 0) return { all: [] };
-  return parseNode(where, { path, depth: 0, budget: { nodes: 0 } });
+  const problems: LapseError[] = [];
+  let filter: Filter = { all: [] };
+  try {
+    filter = parseNode(where, { path, depth: 0, budget: { nodes: 0, problems } });
+  } catch (error) {
+    if (!(error instanceof LapseError)) throw error;
+    problems.push(error);
+  }
+  if (problems.length === 0) return filter;
+  if (problems.length === 1) throw problems[0]!;
+  const sentences = problems.map(({ message }) => message).join('\n');
+  throw userError('ERR_FILTER', sentences, { path, problems });
+}
+
+/** Everything that `parseFilter` has found wrong, one by one. */
+export function filterProblemsOf(error: LapseError): readonly LapseError[] {
+  return (error.facts.problems as readonly LapseError[] | undefined) ?? [error];
+}
+
+/** Notes what is wrong with one part, so that its neighbours are read too. */
+function attempt({ budget }: Position, parse: () => void): void {
+  try {
+    parse();
+  } catch (error) {
+    // A filter that is too large is refused as a whole, once.
+    const isWhole = budget.nodes > FILTER_NODES_MAX;
+    if (!(error instanceof LapseError) || isWhole) throw error;
+    budget.problems.push(error);
+  }
 }
 
 function parseNode(where: unknown, position: Position): Filter {
@@ -80,7 +109,7 @@ function parseNode(where: unknown, position: Position): Filter {
     (Object.hasOwn(where, 'op') || Object.hasOwn(where, 'value'));
   if (isLong) return parseLongForm(where, position);
   const parts: Filter[] = [];
-  for (const key of keys) parseKey(key, where[key], position, parts);
+  for (const key of keys) attempt(position, () => parseKey(key, where[key], position, parts));
   return parts.length === 1 ? parts[0]! : { all: parts };
 }
 
@@ -98,10 +127,14 @@ function parseList(value: unknown, position: Position): Filter[] {
   if (!Array.isArray(value) || value.length === 0) {
     throw refusal(position.path, 'a list of at least one filter', value);
   }
-  return value.map((child: unknown, index) => {
-    count(position);
-    return parseNode(child, { ...position, path: joinPath(position.path, index) });
-  });
+  const filters: Filter[] = [];
+  for (const [index, child] of value.entries()) {
+    attempt(position, () => {
+      count(position);
+      filters.push(parseNode(child, { ...position, path: joinPath(position.path, index) }));
+    });
+  }
+  return filters;
 }
 
 function parseProperty(key: string, value: unknown, position: Position, parts: Filter[]): void {
@@ -141,16 +174,21 @@ function parseOperators(
     throw refusal(path, `a mapping with an operator (${OPERATOR_NAMES.join(', ')})`, operators);
   }
   let hasTextual = false;
+  const problemsBefore = position.budget.problems.length;
   for (const name of names) {
-    count(position);
-    const at = joinPath(path, name);
-    const op = readOperator(name, at);
-    const isTextual = OPERATOR_VALUES[op].isTextual === true;
-    hasTextual ||= isTextual;
-    const i = ignoresCase && isTextual;
-    parts.push(condition({ property, op, value: operators[name], i, path: at }));
+    attempt(position, () => {
+      count(position);
+      const at = joinPath(path, name);
+      const op = readOperator(name, at);
+      const isTextual = OPERATOR_VALUES[op].isTextual === true;
+      hasTextual ||= isTextual;
+      const i = ignoresCase && isTextual;
+      parts.push(condition({ property, op, value: operators[name], i, path: at }));
+    });
   }
-  if (ignoresCase && !hasTextual) throw uselessI(path);
+  // Of an operator that was refused nobody knows whether it compares texts.
+  const isKnown = position.budget.problems.length === problemsBefore;
+  if (ignoresCase && !hasTextual && isKnown) throw uselessI(path);
 }
 
 function readIgnoresCase(mapping: Mapping, path: string): boolean {
@@ -200,7 +238,7 @@ function parseLongForm(where: Mapping, position: Position): Condition {
   for (const key of Object.keys(where)) {
     if (LONG_FORM_KEYS.includes(key)) continue;
     const wanted = 'outside of a condition in the long form (property, op, value, i)';
-    throw refusal(joinPath(path, key), wanted, where[key]);
+    position.budget.problems.push(refusal(joinPath(path, key), wanted, where[key]));
   }
   const { property } = where;
   const propertyPath = joinPath(path, 'property');

@@ -1,16 +1,28 @@
 import { loadConfiguration } from '../../../config/definitions/definitions.ts';
-import { printLine } from '../command-line.ts';
+import { DefinitionsError, partsOf } from '../../../config/definitions/problem.ts';
+import { ExitCode, printLine } from '../command-line.ts';
 
 /** `lapse validate`: says what is wrong with definitions, or what they hold. */
-export function validateCommand(paths: readonly string[], options: { json?: boolean }): void {
-  const { definitions } = loadConfiguration(paths, process.env);
-  const campaigns = definitions.campaigns.length;
-  const webhooks = definitions.webhooks.length;
-  printLine(
-    options.json === true
-      ? JSON.stringify({ valid: true, campaigns, webhooks })
-      : `Valid: ${count(campaigns, 'campaign')}, ${count(webhooks, 'webhook')}.`,
-  );
+export function validateCommand(
+  paths: readonly string[],
+  options: { readonly json?: boolean },
+): number {
+  const asJson = options.json === true;
+  try {
+    const { definitions } = loadConfiguration(paths, process.env);
+    const campaigns = definitions.campaigns.length;
+    const webhooks = definitions.webhooks.length;
+    printLine(
+      asJson
+        ? JSON.stringify({ valid: true, campaigns, webhooks, problems: [] })
+        : `Valid: ${count(campaigns, 'campaign')}, ${count(webhooks, 'webhook')}.`,
+    );
+    return ExitCode.done;
+  } catch (error) {
+    if (!asJson || !(error instanceof DefinitionsError)) throw error;
+    printLine(JSON.stringify({ valid: false, problems: error.problems.map(partsOf) }));
+    return ExitCode.wrongInput;
+  }
 }
 
 function count(number: number, word: string): string {

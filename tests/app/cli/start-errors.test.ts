@@ -95,7 +95,7 @@ describe('serve does not start', () => {
 
   test('when definitions are missing or wrong', async () => {
     const missing = join(folder, 'none.yaml');
-    expect(await refusal(['--config', missing])).toMatch(/none\.yaml.*\[ERR_DEFINITIONS\]$/);
+    expect(await refusal(['--config', missing])).toMatch(/none\.yaml.*\[ERR_DEFINITIONS_FILE\]$/);
     const wrong = join(folder, 'wrong.yaml');
     writeFileSync(wrong, 'webhooks: [{id: crm, url: ftp://x}]\n');
     expect(await refusal(['--config', wrong])).toMatch(

@@ -7,7 +7,7 @@ import {
   FILTER_NODES_MAX,
 } from '../../../operators/filters/limits.ts';
 import { OPERATOR_NAMES } from '../../../operators/filters/operators.ts';
-import { parseFilter } from '../../../operators/filters/parse.ts';
+import { filterProblemsOf, parseFilter } from '../../../operators/filters/parse.ts';
 
 const OPERATORS = OPERATOR_NAMES.join(', ');
 
@@ -157,4 +157,27 @@ test('filterKey: is one text for filters that only look different', () => {
   const different = [{ a: 1 }, { a: '1' }, { b: 1 }, { not: { a: 1 } }, { a: { in: [1] } }, {}];
   expect(new Set(different.map(key)).size).toBe(different.length);
   expect(key({ a: 'x' })).not.toBe(key({ a: { eq: 'x', i: true } }));
+});
+
+test('parseFilter: everything that is wrong is found at once, wherever it is', () => {
+  const where = {
+    price: { gte: 'dear', lessThan: 3, lt: 50 },
+    any: [{ plan: ['pro'] }, { city: { contians: 'x', i: true } }, { not: {} }],
+    bucket: { lt: 2_000 },
+    fine: 1,
+  };
+  let found: readonly string[] = [];
+  try {
+    parseFilter(where, 'where');
+  } catch (error) {
+    found = filterProblemsOf(error as LapseError).map(({ facts }) => String(facts.path));
+  }
+  expect(found).toEqual([
+    'where.price.gte',
+    'where.price.lessThan',
+    'where.any[0].plan',
+    'where.any[1].city.contians',
+    'where.any[2].not',
+    'where.bucket.lt',
+  ]);
 });
