@@ -99,7 +99,7 @@ describe('serve does not start', () => {
     const wrong = join(folder, 'wrong.yaml');
     writeFileSync(wrong, 'webhooks: [{id: crm, url: ftp://x}]\n');
     expect(await refusal(['--config', wrong])).toMatch(
-      /wrong\.yaml: webhooks\[0\]\.url must be an http or https URL .*\[ERR_DEFINITIONS\]$/,
+      /wrong\.yaml:1: webhooks\[0\]\.url must be an http or https URL .*\[ERR_DEFINITIONS\]$/,
     );
   });
 
