@@ -2,13 +2,14 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { LAPSE_VERSION } from '../../config/definitions/version.ts';
 import type { Metrics } from '../../connectors/metrics/metrics.ts';
 import { externalError, messageOf, userError } from '../../engine/errors/errors.ts';
+import type { Condition } from '../../engine/health/conditions.ts';
 import { type Clock, systemClock } from '../../engine/time/clock.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import { endConnectionsOnClose } from './http-connections.ts';
 
 export interface Health {
-  /** Sentences that say what is not ready; none when all is. */
-  readonly notReady: () => readonly string[];
+  /** What keeps it from being ready; none when it is. */
+  readonly notReady: () => readonly Condition[];
   readonly metrics: Metrics;
   readonly connections: ConnectionLimit;
   /** @default systemClock */
@@ -30,7 +31,7 @@ const FRONT_PAGE = `<!doctype html>
 <ul>
 <li><a href="/metrics">/metrics</a>: what it does, for Prometheus</li>
 <li><a href="/healthz">/healthz</a>: whether the process lives</li>
-<li><a href="/readyz">/readyz</a>: whether it takes events</li>
+<li><a href="/readyz">/readyz</a>: whether it takes events, fires timers and delivers</li>
 </ul>
 <p>Events come in by <code>POST /v1/track</code>, <code>/v1/identify</code> and
 <code>/v1/batch</code>, in the form of the Segment spec.</p>
@@ -64,7 +65,12 @@ export function createHttpServer({
     const reasons = notReady();
     return reply.code(reasons.length === 0 ? 200 : 503).send({
       status: reasons.length === 0 ? 'ready' : 'not ready',
-      reasons,
+      reasons: reasons.map(({ cause, where, message, sinceMs }) => ({
+        cause,
+        ...(where === '' ? {} : { where }),
+        message,
+        since: new Date(sinceMs).toISOString(),
+      })),
     });
   });
   server.get('/metrics', async (_request, reply) =>

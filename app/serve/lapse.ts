@@ -12,7 +12,13 @@ import type { EventLimits } from '../../connectors/events/event-limits.ts';
 import { connectNats } from '../../connectors/nats/connection.ts';
 import { requireOrigin } from '../../engine/checkpoint/checkpoint-origin.ts';
 import { RecordKind } from '../../engine/envelope/records.ts';
-import { externalError, LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
+import {
+  externalError,
+  type LapseError,
+  messageOf,
+  userError,
+} from '../../engine/errors/errors.ts';
+import { type ConditionListener, Conditions } from '../../engine/health/conditions.ts';
 import { Acknowledgement, Intake } from '../../engine/intake/intake.ts';
 import type { Log } from '../../engine/log/log.ts';
 import { logCreatedAtMs } from '../../engine/log/log-creation.ts';
@@ -34,6 +40,7 @@ import {
 } from './metrics/overview.ts';
 import { serveMetrics } from './metrics/serve-metrics.ts';
 import { storageSizes } from './metrics/storage-metrics.ts';
+import { Readiness } from './readiness.ts';
 import { CHECKPOINT_FOLDER, PartitionThreads, SenderThread } from './threads.ts';
 
 export interface LapseOptions {
@@ -41,10 +48,14 @@ export interface LapseOptions {
   readonly settings: RuntimeSettings;
   /** Something to be told that stops nothing. */
   readonly onWarning: (where: string, error: LapseError) => void;
+  /** Told once when something goes wrong that may pass, and once when it has passed. */
+  readonly onCondition: ConditionListener;
   /** It cannot go on: `stop()` is called next, and the process ends with exit code 1. */
   readonly onFailure: (error: LapseError) => void;
 }
 
+const MAIN_NAME = 'lapse-main';
+const NATS_DOOR_NAME = 'lapse-door';
 /** Appends of a JetStream log cost 40 µs of processor each: fewer at a time, larger envelopes. */
 const JETSTREAM_APPENDS_MAX = 8;
 /**
@@ -110,6 +121,7 @@ export class Lapse {
   }
 
   async #stop(): Promise<void> {
+    this.#parts.readiness.stopping();
     const { server, natsDoor, intake, partitions, sender, log, rejected, home } = this.#parts;
     await server.close();
     await natsDoor?.close();
@@ -138,6 +150,8 @@ function withinTime(draining: Promise<void>, drainMsMax: number): Promise<void> 
 
 interface Parts {
   readonly drainMsMax: number;
+  readonly conditions: Conditions;
+  readonly readiness: Readiness;
   readonly home: LogHome;
   readonly log: Log;
   readonly intake: Intake;
@@ -163,7 +177,8 @@ async function startParts(
   const { definitions, settings } = options;
   const known = partitionDefinitions(definitions);
   checkDefinitionsSize(known);
-  const log = await connectLog(home.address().address);
+  const conditions = new Conditions(systemClock, options.onCondition);
+  const log = await connectLog(home.address().address, conditions.from(MAIN_NAME));
   closers.push(() => log.close());
   await requireOrigin(join(settings.data, CHECKPOINT_FOLDER), {
     kind: home.kind,
@@ -180,8 +195,9 @@ async function startParts(
   const counters = new DoorCounters();
   const rejected = new RejectedStore({ log, clock: systemClock });
   await rejected.open();
-  let notReady: string[] = ['the partitions are recovering'];
+  let isStarting = true;
   const listener = {
+    conditions,
     onTicks: (ticks: readonly { partition: number; atMs: number }[]) => {
       for (const { partition, atMs } of ticks) intake.requestTick(partition, atMs);
     },
@@ -199,7 +215,7 @@ async function startParts(
   // Joins the horizon before anybody can ask for a tick: what waits in NATS is older.
   const natsDoor = await openNatsDoor(
     options,
-    { intake, log, rejected, counters, limits },
+    { intake, log, rejected, counters, limits, conditions: conditions.from(NATS_DOOR_NAME) },
     closers,
   );
   const sender = new SenderThread(owner, { definitions, userAgent }, listener);
@@ -218,22 +234,41 @@ async function startParts(
   closers.push(() => partitions.terminate());
   const timeoutMsMax = Math.max(0, ...definitions.webhooks.map(({ timeoutMs }) => timeoutMs));
   const drainMsMax = DRAIN_MS_MAX + timeoutMsMax;
-  const parts = { drainMsMax, home, log, intake, rejected, counters, partitions, sender };
+  const readiness = new Readiness({ clock: systemClock, conditions, intake, partitions, sender });
+  const parts = {
+    drainMsMax,
+    conditions,
+    readiness,
+    home,
+    log,
+    intake,
+    rejected,
+    counters,
+    partitions,
+    sender,
+  };
   const connections = new ConnectionLimit({
     onFull: (error) => options.onWarning('http server', error),
   });
   const server = createHttpServer({
     connections,
-    metrics: serveMetrics({ ...parts, connections, storage: storageSizes(log, settings.data) }),
-    notReady: () =>
-      intake.isCatchingUp ? [...notReady, 'a door is reading what came earlier'] : notReady,
+    metrics: serveMetrics({
+      ...parts,
+      connections,
+      storage: storageSizes(log, settings.data),
+      natsConnections:
+        home.kind === 'jetstream'
+          ? [MAIN_NAME, NATS_DOOR_NAME, ...partitions.names, sender.name]
+          : [],
+    }),
+    notReady: () => readiness.reasons(),
   });
   closers.push(() => server.close());
   const front = new HttpFront({ intake, clock: systemClock, rejected, counters, limits });
   await registerHttpDoor(server, front);
   // Bound before the recovery, so that a port in use is said at once.
   server.addHook('onRequest', async (request, reply) => {
-    if (notReady.length === 0 || !request.url.startsWith('/v1/')) return;
+    if (!isStarting || !request.url.startsWith('/v1/')) return;
     return reply.code(503).header('retry-after', '1').type('application/problem+json').send({
       title: 'Not ready',
       status: 503,
@@ -247,13 +282,17 @@ async function startParts(
   const publishedAtMs = systemClock.now();
   await appendControl(intake, { type: 'definitions', definitions: known, publishedAtMs });
   natsDoor?.start();
-  notReady = [];
+  isStarting = false;
+  readiness.started();
   return create({ ...parts, server, natsDoor }, url);
 }
 
 async function openNatsDoor(
   options: LapseOptions,
-  parts: Pick<NatsDoorOptions, 'intake' | 'log' | 'rejected' | 'counters' | 'limits'>,
+  parts: Pick<
+    NatsDoorOptions,
+    'intake' | 'log' | 'rejected' | 'counters' | 'limits' | 'conditions'
+  >,
   closers: Started['closers'],
 ): Promise<Parts['natsDoor']> {
   const { nats } = options.settings;
@@ -268,13 +307,7 @@ async function openNatsDoor(
     events: nats.events,
     stream: nats.stream,
     replicas: nats.replicas,
-    onTrouble: (error) =>
-      options.onWarning(
-        'nats door',
-        error instanceof LapseError
-          ? error
-          : externalError('ERR_NATS_DOOR', messageOf(error), { cause: error }),
-      ),
+    onNotice: (error) => options.onWarning('nats door', error),
   });
   closers.push(() => door.close());
   return {

@@ -13,7 +13,10 @@ import {
 import type { NatsOptions } from '../../connectors/nats/connection.ts';
 import { probeNats } from '../../connectors/nats/probe.ts';
 import type { LapseError } from '../../engine/errors/errors.ts';
+import { type ConditionReporter, silentReporter } from '../../engine/health/conditions.ts';
+import { WatchedLog } from '../../engine/health/watched-log.ts';
 import type { SizedLog } from '../../engine/log/log.ts';
+import { systemClock } from '../../engine/time/clock.ts';
 import { checkMessageSize } from './message-size.ts';
 
 /** Where a thread finds the log; crosses threads by structured clone. */
@@ -71,11 +74,16 @@ export async function openLogHome(
   };
 }
 
-/** Connects the calling thread. */
-export function connectLog(address: LogAddress): Promise<SizedLog> {
-  return address.kind === 'embedded'
-    ? connectEmbeddedLog(address)
-    : connectJetStreamLog(address.options);
+/** Connects the calling thread. @param conditions told what is wrong with the log, and when it is over */
+export async function connectLog(
+  address: LogAddress,
+  conditions: ConditionReporter = silentReporter,
+): Promise<SizedLog> {
+  const log =
+    address.kind === 'embedded'
+      ? await connectEmbeddedLog(address)
+      : await connectJetStreamLog({ ...address.options, conditions });
+  return new WatchedLog(log, systemClock, conditions);
 }
 
 export function natsOptions(settings: NatsSettings): NatsOptions {

@@ -1,5 +1,6 @@
 /** Entry of a thread with partitions: wires log, pipeline and checkpoints together. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { reportingTo } from '../../engine/health/conditions.ts';
 import { runPartitionWorker, threadError } from '../../engine/worker/partition-worker.ts';
 import { campaignCounters } from '../../operators/campaign-counters.ts';
 import { campaignPipeline } from '../../operators/campaign-pipeline.ts';
@@ -18,11 +19,13 @@ async function main(data: PartitionThreadData): Promise<void> {
   const port = parentPort!;
   try {
     const counters = campaignCounters();
-    const log = await connectLog(data.log);
+    const conditions = reportingTo((report) => port.postMessage({ kind: 'condition', report }));
+    const log = await connectLog(data.log, conditions);
     await runPartitionWorker({
       ...data,
       port,
       log,
+      conditions,
       counters: counters as unknown as Readonly<Record<string, number>>,
       createPipeline: campaignPipeline({ counters }),
     });

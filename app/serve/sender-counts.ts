@@ -1,5 +1,6 @@
 import type { LapseError } from '../../engine/errors/errors.ts';
 import { externalError, messageOf } from '../../engine/errors/errors.ts';
+import type { ConditionReporter } from '../../engine/health/conditions.ts';
 import { Histogram } from '../../engine/metrics/histogram.ts';
 import type { SenderObserver } from '../../engine/sender/observer.ts';
 import type {
@@ -18,14 +19,25 @@ interface LaneCounts {
   readonly attemptDuration: Histogram;
 }
 
+/** A lane that another process has taken, or a log that is not ours, is the end of this process. */
+const FATAL_CODES = new Set(['ERR_FENCED', 'ERR_LOG_GONE']);
+
+export interface SenderCalls {
+  readonly onWarning: (lane: string, error: LapseError) => void;
+  /** This process must end: it must not go on half alive. */
+  readonly onFatal: (error: LapseError) => void;
+}
+
 /** Counts what the lanes do, for /metrics and the terminal. */
 export class SenderCounts implements SenderObserver {
-  readonly #onWarning: (lane: string, error: LapseError) => void;
+  readonly #calls: SenderCalls;
+  readonly #conditions: ConditionReporter;
   readonly #lanes = new Map<string, LaneCounts>();
   readonly #triggerLatency = new Map<string, Histogram>();
 
-  constructor(onWarning: (lane: string, error: LapseError) => void) {
-    this.#onWarning = onWarning;
+  constructor(conditions: ConditionReporter, calls: SenderCalls) {
+    this.#conditions = conditions;
+    this.#calls = calls;
   }
 
   attempt(lane: string, _attempt: SenderAttempt, result: TransportResult): void {
@@ -53,17 +65,37 @@ export class SenderCounts implements SenderObserver {
   }
 
   logUnavailable(lane: string, error: unknown): void {
-    const sentence = `Outcomes of webhook '${lane}' cannot be stored, attempts wait: ${messageOf(error)}`;
-    this.#onWarning(lane, externalError('ERR_LOG_UNAVAILABLE', sentence, { cause: error }));
+    const sentence = `The log does not take the outcomes of webhook '${lane}', so its attempts wait: ${messageOf(error)}`;
+    this.#conditions.begin('sender-stuck', whereOf(lane), sentence);
+  }
+
+  logAvailable(lane: string): void {
+    this.#conditions.over('sender-stuck', whereOf(lane));
+  }
+
+  snapshotFailed(lane: string, error: unknown): void {
+    const sentence = `Could not store a snapshot of webhook '${lane}', or forget what lies before it: ${messageOf(error)}`;
+    this.#conditions.begin('snapshots-failing', whereOf(lane), sentence);
+  }
+
+  snapshotStored(lane: string): void {
+    this.#conditions.over('snapshots-failing', whereOf(lane));
   }
 
   laneFailed(lane: string, error: LapseError): void {
-    this.#onWarning(lane, error);
+    if (FATAL_CODES.has(error.code)) {
+      this.#calls.onFatal(error);
+      return;
+    }
+    const sentence = `The lane of webhook '${lane}' has stopped until the next start: ${error.message}`;
+    this.#conditions.begin('sender-stuck', whereOf(lane), sentence);
   }
 
   laneRemoved(lane: string, pendingCount: number): void {
+    this.logAvailable(lane);
+    this.snapshotStored(lane);
     const sentence = `The webhook '${lane}' is no longer defined; ${pendingCount} deliveries stay in its lane.`;
-    this.#onWarning(lane, externalError('ERR_WEBHOOK_REMOVED', sentence));
+    this.#calls.onWarning(lane, externalError('ERR_WEBHOOK_REMOVED', sentence));
   }
 
   toStats(
@@ -97,4 +129,8 @@ export class SenderCounts implements SenderObserver {
     }
     return counts;
   }
+}
+
+function whereOf(lane: string): string {
+  return `webhook ${lane}`;
 }

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { WebhookTransport } from '../../connectors/webhook/webhook-transport.ts';
 import { LapseError, messageOf } from '../../engine/errors/errors.ts';
+import { reportingTo } from '../../engine/health/conditions.ts';
 import type { FromSenderThread } from '../../engine/sender/protocol.ts';
 import { Sender } from '../../engine/sender/sender.ts';
 import { systemClock } from '../../engine/time/clock.ts';
@@ -26,12 +27,12 @@ const STATS_INTERVAL_MS = 250;
 async function main(data: SenderThreadData): Promise<void> {
   const port = parentPort!;
   const post = (message: FromSenderThread) => port.postMessage(message);
-  const log = await connectLog(data.log);
+  const conditions = reportingTo((report) => post({ kind: 'condition', report }));
+  const log = await connectLog(data.log, conditions);
   const transport = new WebhookTransport({ clock: systemClock });
-  const counts = new SenderCounts((lane, error) => {
-    // A lane that another process has taken is the end of this one: it must not go on half alive.
-    if (error.code === 'ERR_FENCED') post({ kind: 'failed', error: threadError(error) });
-    else post({ kind: 'warning', lane, error: threadError(error) });
+  const counts = new SenderCounts(conditions, {
+    onWarning: (lane, error) => post({ kind: 'warning', lane, error: threadError(error) }),
+    onFatal: (error) => post({ kind: 'failed', error: threadError(error) }),
   });
   const sender = new Sender<LaneDefinitions>({
     log,

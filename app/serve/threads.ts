@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import type { RuntimeSettings } from '../../config/definitions/runtime.ts';
 import { type LapseError, userError } from '../../engine/errors/errors.ts';
+import type { Cause } from '../../engine/health/causes.ts';
+import { applyReport, type Conditions } from '../../engine/health/conditions.ts';
 import type { FromSenderThread, SenderStats } from '../../engine/sender/protocol.ts';
 import type { Alias } from '../../engine/state/alias-table.ts';
 import { errorOfThread } from '../../engine/worker/partition-worker.ts';
@@ -17,6 +19,7 @@ import type { SenderThreadData } from './sender-thread.ts';
 
 /** What threads tell the main thread besides their counts. */
 export interface ThreadListener {
+  readonly conditions: Conditions;
   onAliases(aliases: readonly Alias[]): void;
   /** See `Intake.moved`. */
   onMoved(arrivals: readonly string[]): void;
@@ -34,11 +37,13 @@ export interface Owner {
 
 /** Of the partitions' checkpoints, in the data folder. */
 export const CHECKPOINT_FOLDER = 'checkpoints';
+const SENDER_NAME = 'lapse-sender';
 const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
 
 /** A thread with its life: ready, drained, failed. */
 export class Thread<Message extends { readonly kind: string }> {
   readonly #worker: Worker;
+  readonly name: string;
   readonly ready: Promise<void>;
   readonly #drained: Promise<void>;
   #isDraining = false;
@@ -46,6 +51,8 @@ export class Thread<Message extends { readonly kind: string }> {
 
   constructor(
     options: {
+      /** Begins when it fails. */
+      readonly failure: Cause;
       readonly module: string;
       readonly name: string;
       readonly data: unknown;
@@ -55,6 +62,7 @@ export class Thread<Message extends { readonly kind: string }> {
     onMessage: (message: Message) => void,
   ) {
     const { module, name, data, transfer } = options;
+    this.name = name;
     this.#worker = new Worker(new URL(module, import.meta.url), {
       name,
       workerData: data,
@@ -67,6 +75,7 @@ export class Thread<Message extends { readonly kind: string }> {
     this.ready = new Promise((resolve, reject) => {
       const fail = (error: LapseError) => {
         this.#hasFailed = true;
+        listener.conditions.from(name).begin(options.failure, '', error.message);
         reject(error);
         resolveDrained();
         listener.onFailure(error);
@@ -147,6 +156,7 @@ export class PartitionThreads {
         reorderWindowMs,
       };
       const options = {
+        failure: 'partition-stopped' as const,
         module: './partition-thread.js',
         name: `lapse-partitions-${index}`,
         data,
@@ -156,7 +166,9 @@ export class PartitionThreads {
         if (message.kind === 'ticks') listener.onTicks(message.ticks);
         else if (message.kind === 'aliases') listener.onAliases(message.aliases);
         else if (message.kind === 'moved') listener.onMoved(message.arrivals);
-        else if (message.kind === 'stats') {
+        else if (message.kind === 'condition') {
+          applyReport(listener.conditions.from(options.name), message.report);
+        } else if (message.kind === 'stats') {
           this.stats[index] = message.stats;
           onProcessed(this.stats.reduce((sum, one) => sum + (one?.recordsProcessed ?? 0), 0));
         } else if (message.kind === 'warning') {
@@ -164,6 +176,10 @@ export class PartitionThreads {
         }
       });
     });
+  }
+
+  get names(): readonly string[] {
+    return this.#threads.map(({ name }) => name);
   }
 
   async ready(): Promise<void> {
@@ -182,6 +198,7 @@ export class PartitionThreads {
 /** The thread of all lanes, so that TLS never delays a timer. */
 export class SenderThread {
   readonly #thread: Thread<FromSenderThread>;
+  readonly name = SENDER_NAME;
   stats: SenderStats | undefined;
 
   constructor(
@@ -192,11 +209,13 @@ export class SenderThread {
     const { address, transfer } = home.address();
     const data: SenderThreadData = { log: address, epoch, ...options };
     this.#thread = new Thread<FromSenderThread>(
-      { module: './sender-thread.js', name: 'lapse-sender', data, transfer },
+      { failure: 'sender-stuck', module: './sender-thread.js', name: SENDER_NAME, data, transfer },
       listener,
       (message) => {
         if (message.kind === 'stats') this.stats = message.stats;
-        else if (message.kind === 'warning') {
+        else if (message.kind === 'condition') {
+          applyReport(listener.conditions.from(SENDER_NAME), message.report);
+        } else if (message.kind === 'warning') {
           listener.onWarning(`webhook ${message.lane}`, errorOfThread(message.error));
         }
       },

@@ -33,6 +33,10 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     definitions: shopDefinitions(campaigns, SHUT_WEBHOOK),
     settings,
     onWarning: (where, error) => process.stderr.write(`${where}: ${error.message}\n`),
+    onCondition: {
+      began: ({ message }) => process.stderr.write(`${message}\n`),
+      over: () => {},
+    },
     onFailure: (error) => {
       failure = error;
     },

@@ -131,7 +131,7 @@ export class LaneJournal {
     const stored = encodeStoredSnapshot({ doneOffset, lane: bytes });
     if (stored.length > SNAPSHOT_BYTES_MAX) {
       // Without it the next recovery reads more, and nothing is forgotten until one fits again.
-      observer.logUnavailable(webhookId, snapshotTooLarge(stored.length));
+      observer.snapshotFailed(webhookId, snapshotTooLarge(stored.length));
       return;
     }
     const offset = await this.#append(snap, stored, owner.nextOfSnap());
@@ -140,9 +140,10 @@ export class LaneJournal {
       if (base > BEGINNING) await log.trim(out, base);
       const keepAfter = this.#forgettable(doneOffset);
       if (keepAfter > BEGINNING) await log.trim(done, keepAfter);
+      observer.snapshotStored(webhookId);
     } catch (error) {
       // Only room is lost: the next snapshot trims again.
-      observer.logUnavailable(webhookId, error);
+      observer.snapshotFailed(webhookId, error);
     }
   }
 
@@ -167,14 +168,19 @@ export class LaneJournal {
     for (let waitMs = RETRY_MS_MIN; ; waitMs = Math.min(2 * waitMs, RETRY_MS_MAX)) {
       try {
         const offset = await owner.append(topic, bytes, fence);
-        if (topic === this.#topics.done) this.#isStuck = false;
+        if (this.#isStuck && topic === this.#topics.done) {
+          this.#isStuck = false;
+          observer.logAvailable(webhookId);
+        }
         return offset;
       } catch (error) {
         const mayPass = error instanceof LapseError && error.retryable;
         if (!mayPass || this.#isStopped) throw error;
         // A missing snapshot only makes the next recovery longer.
-        if (topic === this.#topics.done) this.#isStuck = true;
-        observer.logUnavailable(webhookId, error);
+        if (topic === this.#topics.done) {
+          this.#isStuck = true;
+          observer.logUnavailable(webhookId, error);
+        } else observer.snapshotFailed(webhookId, error);
         await this.#wait(waitMs);
       }
     }

@@ -135,6 +135,7 @@ export class LaneRunner<D> {
     // Says that from now on requests may go out: the next recovery must reckon with them.
     await journal.writeSnapshot(false);
     if (this.#state !== 'new') return;
+    this.#observer.logAvailable(webhookId);
     this.#journal = journal;
     this.#state = 'running';
     this.#reader = log.read(this.#topics.out, this.#lane.base, () => this.#pump());

@@ -9,8 +9,13 @@ export interface SenderObserver {
   outcome(lane: string, outcome: LaneOutcome): void;
   /** From qualification to the first byte of the first attempt, once a delivery. */
   triggerLatencyMs(lane: string, campaignId: string, latencyMs: number): void;
-  /** The log keeps refusing; attempts wait meanwhile. */
+  /** The log keeps refusing; attempts wait meanwhile. May be called often. */
   logUnavailable(lane: string, error: unknown): void;
+  /** The log takes what the lane does; may be called often. */
+  logAvailable(lane: string): void;
+  /** A snapshot could not be stored, or not trimmed behind: the next recovery reads more. */
+  snapshotFailed(lane: string, error: unknown): void;
+  snapshotStored(lane: string): void;
   /** This lane stopped for good, the others go on; its deliveries are still in the log. */
   laneFailed(lane: string, error: LapseError): void;
   /** The webhook is no longer defined: what is owed to it stays in the log. */
@@ -22,6 +27,9 @@ export const silentObserver: SenderObserver = {
   outcome() {},
   triggerLatencyMs() {},
   logUnavailable() {},
+  logAvailable() {},
+  snapshotFailed() {},
+  snapshotStored() {},
   laneFailed() {},
   laneRemoved() {},
 };

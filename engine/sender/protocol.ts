@@ -1,3 +1,4 @@
+import type { ConditionReport } from '../health/conditions.ts';
 import type { HistogramCounts } from '../metrics/histogram.ts';
 import type { ThreadError } from '../worker/protocol.ts';
 
@@ -6,6 +7,7 @@ export type FromSenderThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'stats'; readonly stats: SenderStats }
   | { readonly kind: 'warning'; readonly lane: string; readonly error: ThreadError }
+  | { readonly kind: 'condition'; readonly report: ConditionReport }
   | { readonly kind: 'failed'; readonly error: ThreadError }
   | { readonly kind: 'drained' };
 

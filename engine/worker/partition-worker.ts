@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { LapseError, messageOf } from '../errors/errors.ts';
+import type { ConditionReporter } from '../health/conditions.ts';
 import type { Log } from '../log/log.ts';
 import { OutputRoom } from '../partition/output-room.ts';
 import { PartitionRunner } from '../partition/partition-runner.ts';
@@ -14,6 +15,7 @@ import type {
   TickRequest,
   ToWorker,
 } from './protocol.ts';
+import { Standstill } from './standstill.ts';
 import { TurnLoop } from './turn-loop.ts';
 
 export interface PartitionWorkerOptions {
@@ -26,6 +28,7 @@ export interface PartitionWorkerOptions {
   readonly checkpointIntervalMs: number;
   readonly reorderWindowMs: number;
   readonly createPipeline: PipelineFactory;
+  readonly conditions: ConditionReporter;
   /** Of all pipelines of this thread. */
   readonly counters: Readonly<Record<string, number>>;
 }
@@ -48,6 +51,9 @@ class PartitionWorker {
   readonly #options: PartitionWorkerOptions;
   readonly #loop: TurnLoop;
   readonly #outputRoom = new OutputRoom();
+  readonly #standstill = new Standstill();
+  /** Partitions whose last checkpoint failed. */
+  readonly #uncheckpointed = new Set<number>();
   #ticks: TickRequest[] = [];
   readonly #startedAtMs = systemClock.now();
   #replayedRecords = 0;
@@ -62,10 +68,8 @@ class PartitionWorker {
       defer: (turn) => setImmediate(turn),
       checkpointIntervalMs: options.checkpointIntervalMs,
       requestTick: (partition, atMs) => this.#requestTick(partition, atMs),
-      onCheckpointFailure: (partition, error) => {
-        this.#checkpointFailures++;
-        this.#warn(partition, error);
-      },
+      onCheckpointFailure: (partition, error) => this.#checkpointFailed(partition, error),
+      onCheckpointWritten: (partition) => this.#checkpointWritten(partition),
     });
   }
 
@@ -153,6 +157,7 @@ class PartitionWorker {
       openWindows: 0,
       lagMs: 0,
       outputsWaiting: 0,
+      stillMs: this.#standstill.longestMs(this.#loop.runners, nowMs),
       timerDelay: this.#loop.timerDelay.toCounts(),
       busyMs: this.#loop.busyMs,
       checkpointBytes: 0,
@@ -175,6 +180,19 @@ class PartitionWorker {
       if (!runner.isCaughtUp) stats.lagMs = Math.max(stats.lagMs, nowMs - runner.timeMs);
     }
     return stats;
+  }
+
+  #checkpointFailed(partition: number, error: unknown): void {
+    this.#checkpointFailures++;
+    this.#uncheckpointed.add(partition);
+    const cause = messageOf(error).replace(/\.$/, '');
+    const sentence = `Could not write the checkpoint of partition ${partition}: ${cause}. The log is kept until it is written.`;
+    this.#options.conditions.begin('checkpoints-failing', '', sentence);
+  }
+
+  #checkpointWritten(partition: number): void {
+    if (!this.#uncheckpointed.delete(partition) || this.#uncheckpointed.size > 0) return;
+    this.#options.conditions.over('checkpoints-failing', '');
   }
 
   #warn(partition: number, error: unknown): void {

@@ -1,3 +1,4 @@
+import type { ConditionReport } from '../health/conditions.ts';
 import type { HistogramCounts } from '../metrics/histogram.ts';
 import type { Alias } from '../state/alias-table.ts';
 
@@ -20,6 +21,7 @@ export type FromPartitionWorker =
   | { readonly kind: 'ticks'; readonly ticks: readonly TickRequest[] }
   | { readonly kind: 'stats'; readonly stats: PartitionStats }
   | { readonly kind: 'warning'; readonly partition: number; readonly error: ThreadError }
+  | { readonly kind: 'condition'; readonly report: ConditionReport }
   | { readonly kind: 'failed'; readonly error: ThreadError }
   | { readonly kind: 'drained' };
 
@@ -39,6 +41,8 @@ export interface PartitionStats {
   /** Largest distance of partition time to now among partitions with something unread, ms. */
   readonly lagMs: number;
   readonly outputsWaiting: number;
+  /** For how long the partition that stands still longest has got nowhere with what is due, ms. */
+  readonly stillMs: number;
   readonly timerDelay: HistogramCounts;
   readonly busyMs: number;
   readonly checkpointBytes: number;

@@ -11,6 +11,7 @@ export interface TurnLoopOptions {
   /** Asks for a tick at or after `atMs` in a partition's log. */
   readonly requestTick: (partition: number, atMs: number) => void;
   readonly onCheckpointFailure: (partition: number, error: unknown) => void;
+  readonly onCheckpointWritten?: (partition: number) => void;
   /** @default 30_000 */
   readonly checkpointIntervalMs?: number;
 }
@@ -227,7 +228,10 @@ export class TurnLoop {
       if (!entry.runner.isDirty) continue;
       this.#checkpointing = entry.runner
         .checkpoint()
-        .catch((error: unknown) => this.#options.onCheckpointFailure(entry.runner.partition, error))
+        .then(
+          () => this.#options.onCheckpointWritten?.(entry.runner.partition),
+          (error: unknown) => this.#options.onCheckpointFailure(entry.runner.partition, error),
+        )
         .finally(() => {
           this.#checkpointing = undefined;
           this.#schedule();

@@ -20,6 +20,14 @@ export interface ServeOptions {
   readonly enter?: readonly string[];
 }
 
+/** One of the causes for which `/readyz` answers 503. */
+export interface NotReadyReason {
+  readonly cause: string;
+  readonly where?: string;
+  readonly message: string;
+  readonly since: string;
+}
+
 /** One line of its log. */
 export interface LogLine {
   readonly level: number;
@@ -129,10 +137,10 @@ export class ServeProcess {
     return this.exitCode;
   }
 
-  async readyz(): Promise<{ status: number; reasons: readonly string[] } | undefined> {
+  async readyz(): Promise<{ status: number; reasons: readonly NotReadyReason[] } | undefined> {
     try {
       const response = await fetch(`${this.url}/readyz`);
-      const { reasons } = (await response.json()) as { reasons: readonly string[] };
+      const { reasons } = (await response.json()) as { reasons: readonly NotReadyReason[] };
       return { status: response.status, reasons };
     } catch {
       return undefined;

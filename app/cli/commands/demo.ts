@@ -7,12 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { loadConfiguration } from '../../../config/definitions/definitions.ts';
 import { type RuntimeSettings, resolveRuntime } from '../../../config/definitions/runtime.ts';
 import { LapseError, userError } from '../../../engine/errors/errors.ts';
+import { factsOf } from '../../../engine/health/causes.ts';
 import { systemClock } from '../../../engine/time/clock.ts';
 import type { Definitions } from '../../../operators/definitions.ts';
 import { type Arrival, Arrivals } from '../../demo/arrivals.ts';
 import { type DemoOutput, demoOutput } from '../../demo/demo-output.ts';
 import { SessionFeed } from '../../demo/session-feed.ts';
-import { Lapse } from '../../serve/lapse.ts';
+import { Lapse, type LapseOptions } from '../../serve/lapse.ts';
 import { ExitCode } from '../command-line.ts';
 import { Ending } from './ending.ts';
 import { type Receiver, startReceiver } from './receive.ts';
@@ -70,6 +71,10 @@ async function setStage(
     const troubles: string[] = [];
     const lapse = await start(definitions, settings, {
       onWarning: (_where, error) => troubles.push(error.message),
+      onCondition: {
+        began: ({ message }) => troubles.push(message),
+        over: ({ cause }) => troubles.push(factsOf(cause).over),
+      },
       onFailure,
     });
     const output = demoOutput({
@@ -120,10 +125,7 @@ function temporaryFolder(): string {
 async function start(
   definitions: Definitions,
   settings: RuntimeSettings,
-  listener: {
-    readonly onWarning: (where: string, error: LapseError) => void;
-    readonly onFailure: (error: LapseError) => void;
-  },
+  listener: Pick<LapseOptions, 'onWarning' | 'onCondition' | 'onFailure'>,
 ): Promise<Lapse> {
   try {
     return await Lapse.start({ definitions, settings, ...listener });

@@ -3,11 +3,12 @@ import { loadConfiguration } from '../../../config/definitions/definitions.ts';
 import { resolveRuntime } from '../../../config/definitions/runtime.ts';
 import { LAPSE_VERSION } from '../../../config/definitions/version.ts';
 import { type LapseError, messageOf } from '../../../engine/errors/errors.ts';
+import { factsOf } from '../../../engine/health/causes.ts';
 import { Lapse } from '../../serve/lapse.ts';
 import { Ending } from './ending.ts';
 import type { ServeOptions } from './serve-options.ts';
 
-/** Fields are a closed set: url, log, where, code, signal, ms and counts. */
+/** Fields are a closed set: cause, url, log, where, code, signal, ms and counts. */
 export function createLogger(): Logger {
   return pino(
     {
@@ -34,6 +35,12 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     definitions,
     settings,
     onWarning: (where, error) => logger.warn({ where, code: error.code }, error.message),
+    onCondition: {
+      began: ({ cause, where, message }) => logger.warn({ cause, ...named(where) }, message),
+      over: ({ cause, where }, ms) => {
+        logger.info({ cause, ...named(where), ms }, factsOf(cause).over);
+      },
+    },
     onFailure: (error) => end.fail(error),
   });
   for (const sentence of lapse.home.degradations) logger.warn(sentence);
@@ -62,4 +69,8 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   }
   logger.info({ ms: Math.round(performance.now() - stopping) }, 'Stopped.');
   return reason.failure === undefined ? 0 : 1;
+}
+
+function named(where: string): { where?: string } {
+  return where === '' ? {} : { where };
 }

@@ -2,6 +2,7 @@ import { LAPSE_VERSION } from '../../../config/definitions/version.ts';
 import { type MetricSource, Metrics } from '../../../connectors/metrics/metrics.ts';
 import type { ConnectionLimit } from '../connection-limit.ts';
 import { connectionMetrics, type DoorCounts, doorMetrics } from './door-metrics.ts';
+import { type HealthGauges, healthMetrics } from './health-metrics.ts';
 import { operatorMetrics } from './operator-metrics.ts';
 import type { EngineCounts } from './overview.ts';
 import { partitionHistograms, partitionMetrics } from './partition-metrics.ts';
@@ -9,7 +10,7 @@ import { senderHistograms, senderMetrics } from './sender-metrics.ts';
 import { type StorageSizes, storageMetrics } from './storage-metrics.ts';
 
 /** What counts are taken from. */
-export interface Gauges extends EngineCounts, DoorCounts {
+export interface Gauges extends EngineCounts, DoorCounts, HealthGauges {
   readonly intake: DoorCounts['intake'];
   readonly connections: Pick<ConnectionLimit, 'open' | 'dropped'>;
   readonly storage: StorageSizes;
@@ -20,6 +21,7 @@ export function serveMetrics(gauges: Gauges): Metrics {
   return new Metrics(
     [
       buildInfo(),
+      ...healthMetrics(gauges),
       ...doorMetrics(gauges),
       ...connectionMetrics(gauges.connections),
       ...operatorMetrics(gauges),

@@ -37,7 +37,7 @@ export async function ensureEventStream(
     requireSuitable(info, options);
     return info;
   } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+    if (!isStreamMissing(error)) throw error;
   }
   return await create(manager, options);
 }
@@ -74,7 +74,16 @@ async function create(
   }
 }
 
-function requireSuitable(info: StreamInfo, { stream, events }: EventStreamOptions): void {
+/** Whether the server says for certain that there is no such stream. */
+export function isStreamMissing(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
+}
+
+/** @throws LapseError `ERR_NATS_STREAM` */
+export function requireSuitable(
+  info: StreamInfo,
+  { stream, events }: Pick<EventStreamOptions, 'stream' | 'events'>,
+): void {
   const subjects = info.config.subjects ?? [];
   if (!subjects.some((subject) => covers(subject, events))) {
     throw userError(

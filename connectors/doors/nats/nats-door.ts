@@ -3,9 +3,10 @@
  * there in the stream's order. Why by an unacknowledged consumer with a position of our own:
  * docs/decisions/0004-nats-door.md.
  */
-import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nuid } from '@nats-io/transport-node';
-import { externalError, messageOf } from '../../../engine/errors/errors.ts';
+import { externalError, type LapseError } from '../../../engine/errors/errors.ts';
+import { type ConditionReporter, silentReporter } from '../../../engine/health/conditions.ts';
 import type { HorizonDoor } from '../../../engine/intake/horizon.ts';
 import type { Intake } from '../../../engine/intake/intake.ts';
 import type { Log } from '../../../engine/log/log.ts';
@@ -15,15 +16,18 @@ import {
   DEFAULT_EVENT_LIMITS,
   type EventLimits,
 } from '../../events/event-limits.ts';
+import { watchConnection } from '../../nats/connection-watch.ts';
 import type { DeliveryCursor } from '../../nats/delivery-cursor.ts';
 import { PullSession } from '../../nats/pull-session.ts';
 import type { DoorCounters } from '../door-counters.ts';
 import type { RejectedStore } from '../rejected.ts';
 import { type Chunk, ChunkTrail } from './chunk-trail.ts';
 import { ensureEventStream } from './event-stream.ts';
+import { FollowedStream } from './followed-stream.ts';
 import { PayloadIntake } from './payload-intake.ts';
 import { ReachProbe } from './reach-probe.ts';
 import { SourcePosition, type StreamPosition } from './source-position.ts';
+import { identityOf } from './stream-identity.ts';
 
 export interface NatsDoorOptions {
   /** Stays the caller's: it is not closed with the door. */
@@ -50,10 +54,13 @@ export interface NatsDoorOptions {
    * @default false
    */
   readonly isHeld?: boolean;
-  /** Told what goes wrong; the door goes on by itself. */
-  readonly onTrouble?: (error: Error) => void;
+  /** Told what is wrong, and when it is over; the door goes on by itself. */
+  readonly conditions?: ConditionReporter;
+  /** Told what happened once and has no end. */
+  readonly onNotice?: (notice: LapseError) => void;
 }
 
+const DEFAULT_EVENTS = 'events.>';
 /** Sequences of a stream count from 1. */
 const NOTHING_READ = 0;
 /** Half a batch: the next one is on its way while this is taken. */
@@ -69,10 +76,8 @@ const BEHIND_MS = 2_000;
 
 export class NatsDoor {
   readonly #options: NatsDoorOptions;
-  readonly #manager: JetStreamManager;
-  readonly #stream: string;
-  readonly #created: string;
-  readonly #payloads: PayloadIntake;
+  readonly #stream: FollowedStream;
+  #payloads: PayloadIntake;
   readonly #position: SourcePosition;
   readonly #horizon: HorizonDoor;
   readonly #probe: ReachProbe;
@@ -91,27 +96,12 @@ export class NatsDoor {
   #running: Promise<void> = Promise.resolve();
   #wake: () => void = () => {};
 
-  private constructor(
-    options: NatsDoorOptions,
-    manager: JetStreamManager,
-    stream: { readonly name: string; readonly created: string },
-    position: SourcePosition,
-  ) {
+  private constructor(options: NatsDoorOptions, stream: FollowedStream, position: SourcePosition) {
     this.#options = options;
-    this.#manager = manager;
-    this.#stream = stream.name;
-    this.#created = stream.created;
+    this.#stream = stream;
     this.#position = position;
-    const { intake, rejected, counters, clock } = options;
-    // A stream that is deleted and made again counts from 1: its ids must not be the old ones.
-    const age = Math.floor(Date.parse(stream.created)).toString(36);
-    this.#payloads = new PayloadIntake({
-      intake,
-      rejected,
-      counters,
-      limits: options.limits ?? DEFAULT_EVENT_LIMITS,
-      idPrefix: `nats:${stream.name}@${age}`,
-    });
+    const { intake, clock } = options;
+    this.#payloads = this.#newPayloads();
     this.#horizon = intake.horizon.join(() => this.#probe.want());
     this.#probe = new ReachProbe({ clock, door: this.#horizon, ask: () => this.#reach() });
     this.#trail = this.#newTrail();
@@ -124,36 +114,53 @@ export class NatsDoor {
    * @throws LapseError `ERR_NATS_STREAM`, or when the server does not answer
    */
   static async open(options: NatsDoorOptions): Promise<NatsDoor> {
-    const { clock, log } = options;
+    const { clock, log, conditions, onNotice, events = DEFAULT_EVENTS } = options;
     const manager = await jetstreamManager(options.connection);
     const info = await ensureEventStream(manager, {
       stream: options.stream ?? 'LAPSE_EVENTS',
-      events: options.events ?? 'events.>',
+      events,
       replicas: options.replicas ?? 1,
       retentionMs: options.retentionMs ?? RETENTION_MS,
     });
-    const stream = { name: info.config.name, created: info.created };
-    const position = new SourcePosition(log, clock, stream.name);
+    const { name } = info.config;
+    const position = new SourcePosition(log, clock, name);
     const saved = await position.load();
-    const door = new NatsDoor(options, manager, stream, position);
-    // Of an older stream of that name: this one counts anew.
-    const isSame = saved?.created === stream.created && saved.sequence > NOTHING_READ;
-    if (isSame) door.#durableSequence = saved.sequence;
+    const identity = await identityOf(manager, info, saved);
+    const followed = { manager, name, events, conditions, onNotice };
+    const door = new NatsDoor(options, new FollowedStream(followed, identity), position);
     // Known from the start, so that control records have a time that the backlog is not behind. A
     // door that has never read holds nothing back: what lies there came before its campaigns (E16).
-    const { storedAtMs } = saved ?? (await door.#begin());
-    door.#durableStoredAtMs = storedAtMs;
+    door.#durableStoredAtMs = saved?.storedAtMs ?? clock.now();
+    if (saved === undefined) await door.#saveBeginning();
+    else if (saved.created !== identity) await door.#renew();
+    else if (saved.sequence > NOTHING_READ) door.#durableSequence = saved.sequence;
+    const storedAtMs = door.#durableStoredAtMs;
     door.#horizon.passed(storedAtMs);
     if (options.isHeld !== true) door.start();
     return door;
   }
 
   /** Saved before anything is read: a crash right after the first events must not pass for never. */
-  async #begin(): Promise<StreamPosition> {
-    const storedAtMs = this.#options.clock.now();
-    const position = { sequence: NOTHING_READ, storedAtMs, created: this.#created };
+  async #saveBeginning(): Promise<void> {
+    // What was durable of an older stream is not to be saved behind it.
+    await this.#position.flush();
+    const storedAtMs = this.#durableStoredAtMs;
+    const position = { sequence: NOTHING_READ, storedAtMs, created: this.#stream.identity };
     await this.#position.save(position);
-    return position;
+  }
+
+  /** The stream was made anew: all that it holds is new, and its ids must not be the old ones. */
+  async #renew(): Promise<void> {
+    this.#payloads = this.#newPayloads();
+    this.#durableSequence = NOTHING_READ;
+    this.#stream.renewed();
+    await this.#saveBeginning();
+  }
+
+  #newPayloads(): PayloadIntake {
+    const { intake, rejected, counters, limits = DEFAULT_EVENT_LIMITS } = this.#options;
+    const { idPrefix } = this.#stream;
+    return new PayloadIntake({ intake, rejected, counters, limits, idPrefix });
   }
 
   /** Starts to read behind the last position; needed only with `isHeld`. */
@@ -186,7 +193,8 @@ export class NatsDoor {
       try {
         await this.#read();
       } catch (error) {
-        this.#trouble('The stream of events cannot be read', error);
+        // Whoever waits for the door learns that nothing can be read.
+        if (!this.#isStopping && this.#stream.failed(error)) this.#probe.restart();
       }
       this.#closeChunk();
       // The next consumer starts behind what is durable: it has to be known.
@@ -210,6 +218,7 @@ export class NatsDoor {
   async #read(): Promise<void> {
     this.#trail = this.#newTrail();
     this.#isLost = false;
+    await this.#renewIfOther();
     let session: PullSession | undefined;
     const broken = new Promise<void>((resolve, reject) => {
       session = this.#newSession(resolve, reject);
@@ -219,6 +228,9 @@ export class NatsDoor {
     this.#session = session!;
     try {
       await this.#session.open();
+      // Once more: the consumer is one of the stream that was there when it was made.
+      if (await this.#renewIfOther()) return;
+      this.#stream.readable();
       this.#probe.restart();
       this.#pull(this.#session);
       await broken;
@@ -227,14 +239,29 @@ export class NatsDoor {
     }
   }
 
+  /** Makes sure that the position is one of the stream that is there. @returns whether it was not */
+  async #renewIfOther(): Promise<boolean> {
+    if (!(await this.#stream.isRenewed(this.#lastPosition()))) return false;
+    await this.#renew();
+    return true;
+  }
+
+  #lastPosition(): StreamPosition {
+    return {
+      sequence: this.#durableSequence ?? NOTHING_READ,
+      storedAtMs: this.#durableStoredAtMs,
+      created: this.#stream.identity,
+    };
+  }
+
   #newSession(onBroken: () => void, onRefused: (error: unknown) => void): PullSession {
-    const { connection, clock, events = 'events.>' } = this.#options;
+    const { connection, clock, events = DEFAULT_EVENTS } = this.#options;
     const durable = this.#durableSequence;
     const payloadBytesMax = connection.info?.max_payload ?? 0;
     const session: PullSession = new PullSession({
       connection,
-      manager: this.#manager,
-      stream: this.#stream,
+      manager: this.#stream.manager,
+      stream: this.#stream.name,
       filter: events,
       consumer: `lapse-door-${nuid.next()}`,
       start:
@@ -270,15 +297,10 @@ export class NatsDoor {
       onDurable: ({ lastSequence, lastStoredAtMs }) => {
         this.#durableSequence = lastSequence;
         this.#durableStoredAtMs = lastStoredAtMs;
-        this.#position.set({
-          sequence: lastSequence,
-          storedAtMs: lastStoredAtMs,
-          created: this.#created,
-        });
+        this.#position.set(this.#lastPosition());
       },
-      onFailure: (error) => {
-        this.#trouble('Events could not be stored and will be read again', error);
-      },
+      // What failed is read again, and the log itself says why it failed.
+      onFailure: () => {},
     });
   }
 
@@ -326,6 +348,7 @@ export class NatsDoor {
   }
 
   async #reach(): Promise<{ consumerSequence: number }> {
+    if (this.#stream.isMissing) return await this.#reachOfNone();
     const session = this.#session;
     if (session === undefined) throw externalError('ERR_NATS_DOOR', 'There is no consumer.');
     try {
@@ -337,25 +360,28 @@ export class NatsDoor {
     }
   }
 
-  async #watchConnection(): Promise<void> {
-    for await (const status of this.#options.connection.status()) {
-      if (this.#isStopping) return;
-      if (status.type === 'disconnect' || status.type === 'reconnect') this.#probe.fellBehind();
-      // What was asked for is forgotten with the connection.
-      if (status.type === 'reconnect') this.#session?.break('the server was away');
-      if (status.type === 'disconnect') {
-        this.#trouble('Lapse has lost NATS and tries to reach it again', status.server);
-      }
-    }
+  /**
+   * How far a door is that has nothing to read: the server says now that nothing can have come by
+   * then. So timers go on firing, and no event overtakes them when the stream is made again.
+   */
+  async #reachOfNone(): Promise<{ consumerSequence: number }> {
+    if (await this.#stream.isMissingNow()) return { consumerSequence: NOTHING_READ };
+    this.#wake();
+    throw externalError('ERR_NATS_DOOR', 'The stream is there again and not read yet.');
   }
 
-  #trouble(what: string, error: unknown): void {
-    if (this.#isStopping) return;
-    this.#options.onTrouble?.(
-      externalError('ERR_NATS_DOOR', `${what}: ${messageOf(error).replace(/\.$/, '')}.`, {
-        cause: error,
-        facts: { stream: this.#stream },
-      }),
-    );
+  #watchConnection(): Promise<void> {
+    const { connection, conditions = silentReporter } = this.#options;
+    return watchConnection(connection, conditions, {
+      onAway: () => {
+        if (!this.#isStopping) this.#probe.fellBehind();
+      },
+      onBack: () => {
+        if (this.#isStopping) return;
+        this.#probe.fellBehind();
+        // What was asked for is forgotten with the connection.
+        this.#session?.break('the server was away');
+      },
+    });
   }
 }

@@ -8,6 +8,7 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { externalError, LapseError, messageOf } from '../../../engine/errors/errors.ts';
+import { type ConditionReporter, silentReporter } from '../../../engine/health/conditions.ts';
 import {
   BEGINNING,
   type Fence,
@@ -18,11 +19,14 @@ import {
 } from '../../../engine/log/log.ts';
 import { type Clock, systemClock } from '../../../engine/time/clock.ts';
 import { connectNats, type NatsOptions } from '../../nats/connection.ts';
+import { watchConnection } from '../../nats/connection-watch.ts';
 import { probeConnection } from '../../nats/probe.ts';
 import { StreamPublisher } from '../../nats/stream-publisher.ts';
+import { ApiErrorCode, apiErrorCodeOf } from './api-errors.ts';
 import { JetStreamAppender } from './jetstream-appender.ts';
 import { JetStreamReader } from './jetstream-reader.ts';
 import { ATTEMPT_TIMEOUT_MS, withRetries } from './retry.ts';
+import { StreamOrigins } from './stream-origin.ts';
 import { ensureIdentity, ensureStream, type StreamOptions } from './streams.ts';
 import { placeOf, streamOf, type TopicPlace } from './subjects.ts';
 
@@ -36,12 +40,19 @@ export interface JetStreamLogOptions {
   readonly replicas?: number;
   /** Whether missing streams are made. @default true */
   readonly create?: boolean;
+  /** Told what is wrong with the connection and the streams. */
+  readonly conditions?: ConditionReporter;
 }
+
+/** Those that every log has. */
+const FIRST_KINDS = ['meta', 'in', 'out', 'done'] as const;
+/** How often the streams are looked at that nobody reads. */
+const CHECK_MS = 5_000;
 
 /**
  * @throws LapseError `ERR_NATS_UNREACHABLE`, `ERR_NATS_AUTH`, `ERR_NATS_VERSION`,
  *   `ERR_NATS_NO_JETSTREAM`, `ERR_NATS_REPLICAS`, `ERR_STREAM_FOREIGN`, `ERR_STREAM_MISSING`,
- *   `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`
+ *   `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`, `ERR_LOG_GONE`
  */
 export async function connectJetStreamLog(options: JetStreamLogOptions): Promise<SizedLog> {
   return openJetStreamLog(await connectNats(options.nats), options);
@@ -63,8 +74,12 @@ export async function openJetStreamLog(
     const manager = await jetstreamManager(connection, api);
     const client = jetstream(connection, api);
     const streams: StreamOptions = { prefix, replicas, create };
-    for (const kind of ['meta', 'in', 'out', 'done']) await ensureStream(manager, kind, streams);
-    await ensureIdentity(manager, client, prefix, partitionCount);
+    const clients = { manager, client };
+    const origins = new StreamOrigins(manager, clock, prefix);
+    for (const kind of FIRST_KINDS) {
+      origins.learn(kind, await ensureStream(clients, kind, streams));
+    }
+    await ensureIdentity(clients, prefix, partitionCount);
     const { payloadBytesMax } = probe;
     return new JetStreamLog({
       connection,
@@ -72,8 +87,10 @@ export async function openJetStreamLog(
       client,
       clock,
       streams,
+      origins,
       partitionCount,
       payloadBytesMax,
+      conditions: options.conditions ?? silentReporter,
     });
   } catch (error) {
     await connection.close();
@@ -92,6 +109,8 @@ interface Parts {
   readonly client: JetStreamClient;
   readonly clock: Clock;
   readonly streams: StreamOptions;
+  readonly origins: StreamOrigins;
+  readonly conditions: ConditionReporter;
   readonly partitionCount: number;
   readonly payloadBytesMax: number;
 }
@@ -104,6 +123,11 @@ class JetStreamLog implements SizedLog {
   readonly #readers = new Set<JetStreamReader>();
   readonly #ensured = new Map<string, Promise<void>>();
   #isConnected = true;
+  /** Of the connection that stands, or that will. */
+  #connectionNumber = 0;
+  /** A stream is not the one that it was: nothing is read or written any more. */
+  #failure: LapseError | undefined;
+  #cancelCheck: (() => void) | undefined;
   #isClosed = false;
 
   constructor(parts: Parts) {
@@ -123,8 +147,16 @@ class JetStreamLog implements SizedLog {
       ensure,
       retried,
     });
-    for (const kind of ['in', 'out', 'done']) this.#ensured.set(kind, Promise.resolve());
-    this.#watchConnection().catch(() => undefined);
+    for (const kind of FIRST_KINDS) this.#ensured.set(kind, Promise.resolve());
+    watchConnection(connection, parts.conditions, {
+      onError: (error) => this.#publisher.onError(error),
+      onAway: () => {
+        this.#isConnected = false;
+        this.#connectionNumber++;
+      },
+      onBack: () => void this.#returned(),
+    }).catch(() => undefined);
+    this.#checkLater();
   }
 
   append(topic: string, bytes: Uint8Array, fence?: Fence): Promise<Offset | undefined> {
@@ -156,6 +188,7 @@ class JetStreamLog implements SizedLog {
         await this.#ensure(place.kind);
         return this.#trimmedUpTo(place);
       },
+      checkOrigin: () => this.#orFail(this.#parts.origins.check(place.kind)),
       retried: (request) => this.#retried(`read '${topic}'`, request, Number.POSITIVE_INFINITY),
     });
     this.#readers.add(reader);
@@ -221,6 +254,7 @@ class JetStreamLog implements SizedLog {
     if (this.#isClosed) return;
     await this.#appender.idle();
     this.#isClosed = true;
+    this.#cancelCheck?.();
     for (const reader of this.#readers) reader.close();
     this.#publisher.close();
     await this.#parts.connection.close();
@@ -228,12 +262,13 @@ class JetStreamLog implements SizedLog {
 
   /** Once a kind, as kinds other than the usual are made at first use. */
   #ensure(kind: string): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     let ensured = this.#ensured.get(kind);
     if (ensured === undefined) {
-      const { manager, streams } = this.#parts;
-      ensured = this.#retried(`make the stream of '${kind}'`, () =>
-        ensureStream(manager, kind, streams),
-      );
+      const { streams, origins } = this.#parts;
+      ensured = this.#retried(`make the stream of '${kind}'`, async () => {
+        origins.learn(kind, await ensureStream(this.#parts, kind, streams));
+      });
       this.#ensured.set(kind, ensured);
       ensured.catch(() => this.#ensured.delete(kind));
     }
@@ -257,12 +292,13 @@ class JetStreamLog implements SizedLog {
     return this.#retried(`read ${stream}`, () => manager.streams.getMessage(stream, query));
   }
 
-  #retried<Result>(
+  async #retried<Result>(
     what: string,
     request: () => Promise<Result>,
     giveUpAfterMs?: number,
   ): Promise<Result> {
-    return withRetries(request, {
+    if (this.#failure !== undefined) throw this.#failure;
+    return withRetries(() => this.#confirmed(request), {
       what,
       clock: this.#parts.clock,
       isClosed: () => this.#isClosed,
@@ -271,13 +307,67 @@ class JetStreamLog implements SizedLog {
     });
   }
 
-  async #watchConnection(): Promise<void> {
-    for await (const status of this.#parts.connection.status()) {
-      if (status.type === 'error') this.#publisher.onError(status.error);
-      if (status.type === 'disconnect') this.#isConnected = false;
-      if (status.type !== 'reconnect') continue;
-      this.#isConnected = true;
-      for (const reader of this.#readers) reader.restart();
+  /** A stream that is said to be missing is looked for, and if it is there it is asked again. */
+  async #confirmed<Result>(request: () => Promise<Result>): Promise<Result> {
+    try {
+      return await request();
+    } catch (error) {
+      if (apiErrorCodeOf(error) !== ApiErrorCode.streamNotFound) throw error;
+      await this.#orFail(this.#parts.origins.checkAll());
+      throw new Error('a stream was missing');
     }
+  }
+
+  /** A server that was away may have come back without the streams, or with others. */
+  async #returned(): Promise<void> {
+    const { clock, origins } = this.#parts;
+    const number = this.#connectionNumber;
+    try {
+      await withRetries(() => this.#orFail(origins.checkAll()), {
+        what: 'say which streams it has',
+        clock,
+        giveUpAfterMs: Number.POSITIVE_INFINITY,
+        isClosed: () => this.#isClosed || number !== this.#connectionNumber,
+        isConnected: () => number === this.#connectionNumber,
+      });
+    } catch {
+      // It is gone, or away again, or closed.
+      return;
+    }
+    if (number !== this.#connectionNumber || this.#failure !== undefined) return;
+    this.#isConnected = true;
+    for (const reader of this.#readers) reader.restart();
+  }
+
+  /** Streams that are only written to tell of themselves no other way. */
+  #checkLater(): void {
+    const { clock, origins } = this.#parts;
+    this.#cancelCheck = clock.at(clock.now() + CHECK_MS, () => {
+      const check = this.#isConnected ? origins.checkAll() : Promise.resolve();
+      // Any other failure is the connection's, and shows there.
+      this.#orFail(check)
+        .catch(() => undefined)
+        .finally(() => {
+          if (!this.#isClosed && this.#failure === undefined) this.#checkLater();
+        });
+    });
+  }
+
+  /** Ends all reading and writing when a stream is not the one that it was. */
+  async #orFail(check: Promise<void>): Promise<void> {
+    try {
+      await check;
+    } catch (error) {
+      this.#failIfGone(error);
+      throw error;
+    }
+  }
+
+  #failIfGone(error: unknown): void {
+    if (!(error instanceof LapseError) || error.code !== 'ERR_LOG_GONE') return;
+    if (this.#failure !== undefined || this.#isClosed) return;
+    this.#failure = error;
+    this.#parts.conditions.begin('log-gone', '', error.message);
+    for (const reader of [...this.#readers]) reader.fail(error);
   }
 }

@@ -27,6 +27,8 @@ export interface ReaderOptions {
   readonly onClose: () => void;
   /** Resolves with the offset up to which the topic is trimmed, once its stream exists. */
   readonly trimmedUpTo: () => Promise<Offset>;
+  /** @throws LapseError `ERR_LOG_GONE` when the stream is not the one that it was */
+  readonly checkOrigin: () => Promise<void>;
   /** Repeats while the server is away. */
   readonly retried: (request: () => Promise<void>) => Promise<void>;
 }
@@ -102,7 +104,7 @@ export class JetStreamReader implements LogReader {
 
   async #start(): Promise<void> {
     if (this.#isClosed) return;
-    const { connection, manager, clock, place, trimmedUpTo } = this.#options;
+    const { connection, manager, clock, place, trimmedUpTo, checkOrigin } = this.#options;
     const startSequence = Math.max(this.#last, await trimmedUpTo()) + 1;
     if (this.#isClosed) return;
     this.#session?.end();
@@ -121,6 +123,8 @@ export class JetStreamReader implements LogReader {
     this.#session = session;
     try {
       await session.open();
+      // After the consumer is made: it is one of the stream that was there by then, or of none.
+      await checkOrigin();
     } catch (error) {
       session.end();
       throw error;

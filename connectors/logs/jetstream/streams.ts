@@ -12,6 +12,7 @@ import {
 } from '@nats-io/jetstream';
 import { LapseError, messageOf, userError } from '../../../engine/errors/errors.ts';
 import { ApiErrorCode, apiErrorCodeOf } from './api-errors.ts';
+import { deletedError, goneError, readCreatedNote, requireNoted } from './stream-origin.ts';
 import { identitySubject, streamOf } from './subjects.ts';
 
 export const JETSTREAM_FORMAT_VERSION = 1;
@@ -36,28 +37,52 @@ const MARK = 'Made by Lapse.';
  */
 const DUPLICATE_WINDOW_NS = 60_000 * 1e6;
 
-/** @throws LapseError `ERR_STREAM_FOREIGN`, `ERR_STREAM_MISSING`, `ERR_NATS_JETSTREAM` */
+export interface StreamClients {
+  readonly manager: JetStreamManager;
+  readonly client: JetStreamClient;
+}
+
+/**
+ * Makes the stream of a kind when it is missing, that of `meta` first of all.
+ * @returns when it was created, as the server says it
+ * @throws LapseError `ERR_STREAM_FOREIGN`, `ERR_STREAM_MISSING`, `ERR_NATS_JETSTREAM`;
+ *   `ERR_LOG_GONE` when the log had another stream of this kind
+ */
 export async function ensureStream(
+  clients: StreamClients,
+  kind: string,
+  options: StreamOptions,
+): Promise<string> {
+  const created = await findOrMakeStream(clients.manager, kind, options);
+  // What `meta` lost, its own note is lost with.
+  if (kind !== 'meta') await requireNoted(clients, options.prefix, kind, created);
+  return created;
+}
+
+async function findOrMakeStream(
   manager: JetStreamManager,
   kind: string,
   options: StreamOptions,
-): Promise<void> {
+): Promise<string> {
   const name = streamOf(options.prefix, kind);
   // A second turn when another process made the stream between our look and our making.
   for (let attempt = 0; ; attempt++) {
+    // Asked first: another process may make the stream and note it between the two questions.
+    const noted =
+      kind === 'meta' ? undefined : await readCreatedNote(manager, options.prefix, kind);
     const found = await findStream(manager, name);
     if (found !== undefined) {
-      if (found.description?.startsWith(MARK)) return;
+      if (found.config.description?.startsWith(MARK)) return found.created;
       throw foreignError(name, 'it was made by somebody else');
     }
+    if (noted !== undefined) throw deletedError(name);
     if (!options.create) {
       throw userError('ERR_STREAM_MISSING', `The stream ${name} must exist, it does not.`, {
         name,
       });
     }
     try {
-      await addStream(manager, name, kind, options);
-      return;
+      return await addStream(manager, name, kind, options);
     } catch (error) {
       const code = apiErrorCodeOf(error);
       if (code === ApiErrorCode.subjectsOverlap) throw foreignError(name, messageOf(error));
@@ -75,7 +100,7 @@ export async function ensureStream(
 
 async function findStream(manager: JetStreamManager, name: string) {
   try {
-    return (await manager.streams.info(name)).config;
+    return await manager.streams.info(name);
   } catch (error) {
     if (apiErrorCodeOf(error) === ApiErrorCode.streamNotFound) return undefined;
     throw error;
@@ -87,8 +112,8 @@ async function addStream(
   name: string,
   kind: string,
   { prefix, replicas }: StreamOptions,
-): Promise<void> {
-  await manager.streams.add({
+): Promise<string> {
+  const { created } = await manager.streams.add({
     name,
     description: `${MARK} Its event log: ${kind}.`,
     subjects: [`${prefix}.${kind}.>`],
@@ -99,6 +124,7 @@ async function addStream(
     duplicate_window: DUPLICATE_WINDOW_NS,
     ...(kind === 'meta' ? { max_msgs_per_subject: 1, discard: DiscardPolicy.Old } : {}),
   });
+  return created;
 }
 
 function foreignError(name: string, reason: string): LapseError {
@@ -111,11 +137,11 @@ function foreignError(name: string, reason: string): LapseError {
 
 /**
  * Writes what the log is, or compares with what stands there.
- * @throws LapseError `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`
+ * @throws LapseError `ERR_LOG_VERSION`, `ERR_PARTITION_COUNT`; `ERR_LOG_GONE` when there is a log
+ *   that has lost its identity
  */
 export async function ensureIdentity(
-  manager: JetStreamManager,
-  client: JetStreamClient,
+  { manager, client }: StreamClients,
   prefix: string,
   partitionCount: number,
 ): Promise<void> {
@@ -128,6 +154,8 @@ export async function ensureIdentity(
   };
   let stored = await readIdentity(manager, stream, subject);
   if (stored === undefined) {
+    const { state } = await manager.streams.info(streamOf(prefix, 'in'));
+    if (state.last_seq > 0) throw goneError(stream, 'it does not say what the log is');
     try {
       await client.publish(subject, JSON.stringify(wanted), {
         expect: { lastSubjectSequence: 0 },

@@ -55,6 +55,11 @@ export function identitySubject(prefix: string): string {
   return `${prefix}.meta.identity`;
 }
 
+/** Where the log notes when its stream of this kind was created. */
+export function createdSubject(prefix: string, kind: string): string {
+  return `${prefix}.meta.created.${kind}`;
+}
+
 /** One token of a subject: bytes that NATS gives a meaning become `=` and two hex digits. */
 function tokenOf(name: string): string {
   let token = '';

@@ -92,6 +92,9 @@ class SenderBench {
         this.heard.push(`${lane} ${campaignId} after ${latencyMs} ms`);
       },
       logUnavailable: (lane) => this.heard.push(`${lane} waits for the log`),
+      logAvailable: () => {},
+      snapshotFailed: (lane) => this.heard.push(`${lane} stores no snapshot`),
+      snapshotStored: () => {},
       laneFailed: (lane, error) => this.heard.push(`${lane} failed ${error.code}`),
       laneRemoved: (lane, pendingCount) => this.heard.push(`${lane} removed with ${pendingCount}`),
     };

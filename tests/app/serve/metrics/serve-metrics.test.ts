@@ -5,6 +5,7 @@ import { serveMetrics } from '../../../../app/serve/metrics/serve-metrics.ts';
 import { SenderCounts } from '../../../../app/serve/sender-counts.ts';
 import { DoorCounters } from '../../../../connectors/doors/door-counters.ts';
 import { RejectedStore } from '../../../../connectors/doors/rejected.ts';
+import { Conditions, silentReporter } from '../../../../engine/health/conditions.ts';
 import { Intake } from '../../../../engine/intake/intake.ts';
 import { MemoryLog } from '../../../../engine/log/memory-log.ts';
 import { Histogram } from '../../../../engine/metrics/histogram.ts';
@@ -21,9 +22,17 @@ interface Stats {
   readonly sender?: SenderStats | undefined;
   readonly partitions?: readonly PartitionStats[];
   readonly logBytes?: () => Promise<number>;
+  readonly conditions?: Conditions;
 }
 
-function gaugesOf({ sender, partitions = [], logBytes }: Stats): Gauges {
+const noConditions = () => new Conditions(new SimulatedClock(0), { began() {}, over() {} });
+
+function gaugesOf({
+  sender,
+  partitions = [],
+  logBytes,
+  conditions = noConditions(),
+}: Stats): Gauges {
   const log = new MemoryLog({ partitionCount: 1 });
   const clock = new SimulatedClock(0);
   return {
@@ -33,6 +42,9 @@ function gaugesOf({ sender, partitions = [], logBytes }: Stats): Gauges {
     rejected: new RejectedStore({ log, clock }),
     partitions: { stats: [...partitions] },
     sender: { stats: sender },
+    conditions,
+    readiness: { reasons: () => conditions.blocking() },
+    natsConnections: ['lapse-main', 'lapse-door'],
     storage: {
       clock,
       logBytes: logBytes ?? (() => Promise.resolve(LOG_BYTES)),
@@ -55,6 +67,7 @@ function partitionStats(parts: Partial<PartitionStats> = {}): PartitionStats {
     openWindows: 5,
     lagMs: 1_500,
     outputsWaiting: 0,
+    stillMs: 0,
     timerDelay: timerDelay.toCounts(),
     busyMs: 2_500,
     checkpointBytes: 1_024,
@@ -67,7 +80,7 @@ function partitionStats(parts: Partial<PartitionStats> = {}): PartitionStats {
 }
 
 function senderStats(): SenderStats {
-  const counts = new SenderCounts(() => {});
+  const counts = new SenderCounts(silentReporter, { onWarning: () => {}, onFatal: () => {} });
   const attempt = {
     handle: 1,
     webhookId: 'w',
@@ -181,4 +194,21 @@ describe('metrics', () => {
     const documented = [...docs.matchAll(/`(lapse_\w+)[`{]/g)].map(([, name]) => name!);
     expect([...new Set(documented)].sort()).toEqual(namesIn(await textOf({})).sort());
   });
+});
+
+test('metrics: what is wrong, by its cause, and 0 for what is not', async () => {
+  const conditions = noConditions();
+  conditions.from('lapse-door').begin('nats-away', '', 'NATS is away.');
+  conditions.from('lapse-main').begin('checkpoints-failing', '', 'The disk is full.');
+  const lines = (await serveMetrics(gaugesOf({ conditions })).text()).split('\n');
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'lapse_not_ready{cause="nats-away"} 1',
+      'lapse_not_ready{cause="log-full"} 0',
+      'lapse_degraded{cause="checkpoints-failing"} 1',
+      'lapse_conditions_total{cause="nats-away"} 1',
+      'lapse_nats_connected{connection="lapse-door"} 0',
+      'lapse_nats_connected{connection="lapse-main"} 1',
+    ]),
+  );
 });
