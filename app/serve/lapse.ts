@@ -24,10 +24,11 @@ import type { Log } from '../../engine/log/log.ts';
 import { logCreatedAtMs } from '../../engine/log/log-creation.ts';
 import { takeEpoch } from '../../engine/log/ownership.ts';
 import type { Alias } from '../../engine/state/alias-table.ts';
-import { systemClock } from '../../engine/time/clock.ts';
+import { after, systemClock } from '../../engine/time/clock.ts';
 import type { Control } from '../../operators/campaign-pipeline.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import { partitionDefinitions } from '../../operators/partition-definitions.ts';
+import { clockStepError } from './clock-step.ts';
 import { ConnectionLimit } from './connection-limit.ts';
 import { checkDefinitionsSize } from './definitions-size.ts';
 import { createHttpServer, listen } from './http-server.ts';
@@ -88,6 +89,7 @@ export class Lapse {
   /** @throws LapseError whatever keeps it from starting; nothing is left running then */
   static async start(options: LapseOptions): Promise<Lapse> {
     makeFolder(options.settings.data);
+    systemClock.onStep((step) => options.onWarning('clock', clockStepError(step)));
     const home = await openLogHome(options.settings, options.onFailure);
     const started: Started = { closers: [() => home.close()] };
     try {
@@ -140,7 +142,7 @@ const DRAIN_MS_MAX = 20_000;
 
 function withinTime(draining: Promise<void>, drainMsMax: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const cancel = systemClock.at(systemClock.now() + drainMsMax, () => {
+    const cancel = after(systemClock, drainMsMax, () => {
       const sentence = `Draining must end within ${drainMsMax} ms, it has not. Nothing acknowledged is lost: the next start goes on from the log.`;
       reject(externalError('ERR_DRAIN_TIMEOUT', sentence));
     });

@@ -2,7 +2,7 @@ import { rootCertificates } from 'node:tls';
 import { Pool } from 'undici';
 import { messageOf } from '../../engine/errors/errors.ts';
 import type { OutgoingRequest, Transport, TransportResult } from '../../engine/sender/transport.ts';
-import type { Clock } from '../../engine/time/clock.ts';
+import { after, type Clock } from '../../engine/time/clock.ts';
 import { errorCodeOf } from './error-codes.ts';
 import { Exchange } from './exchange.ts';
 
@@ -47,7 +47,7 @@ export class WebhookTransport implements Transport {
         resolve(result);
       });
       const { timeoutMs } = request;
-      cancelTimer = clock.at(clock.now() + timeoutMs, () =>
+      cancelTimer = after(clock, timeoutMs, () =>
         exchange.fail('timeout', `no complete answer within ${timeoutMs} ms`),
       );
       if (signal?.aborted === true) return onAbort();

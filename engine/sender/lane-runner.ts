@@ -238,8 +238,10 @@ export class LaneRunner<D> {
   }
 
   #send(nowMs: number): boolean {
+    const { clock } = this.#options;
+    const wallMs = clock.wall?.() ?? nowMs;
     for (let n = 0; n < ATTEMPTS_PER_TURN; n++) {
-      const attempt = this.#lane.poll(nowMs);
+      const attempt = this.#lane.poll(nowMs, wallMs);
       if (attempt === undefined) return false;
       this.#inFlight++;
       this.#options.transport.send(attempt.request, this.#abort.signal).then(

@@ -22,8 +22,11 @@ export interface SenderLane<D> {
   offer(offset: number, bytes: Uint8Array, nowMs: number): void;
   /** Deliveries in an envelope of `out`; quick, and changes nothing. */
   countOf(bytes: Uint8Array): number;
-  /** The next request to make now. Asked again until it has none. */
-  poll(nowMs: number): SenderAttempt | undefined;
+  /**
+   * The next request to make now. Asked again until it has none.
+   * @param wallMs what the receiver's clock shows, as far as known: the system's
+   */
+  poll(nowMs: number, wallMs: number): SenderAttempt | undefined;
   onResult(attempt: SenderAttempt, result: TransportResult, nowMs: number): void;
   /** When `poll` may next have something, Unix ms, if nothing else happens; or undefined. */
   nextWakeAtMs(nowMs: number): number | undefined;

@@ -113,6 +113,8 @@ class PartitionWorker {
     });
     this.#loop.add(runner, partitions.indexOf(partition) / partitions.length);
     await runner.recovered;
+    // The log may come from before the system's clock was set back: time goes on from there.
+    systemClock.atLeast(runner.timeMs);
     this.#postAliases(runner);
     this.#replayedRecords += runner.recordsReplayed;
   }

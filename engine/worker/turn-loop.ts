@@ -1,6 +1,6 @@
 import { Histogram } from '../metrics/histogram.ts';
 import type { PartitionRunner } from '../partition/partition-runner.ts';
-import type { Clock } from '../time/clock.ts';
+import { after, type Clock } from '../time/clock.ts';
 
 export interface TurnLoopOptions {
   readonly clock: Clock;
@@ -117,7 +117,7 @@ export class TurnLoop {
     const ended = new Promise<void>((resolve) => {
       endReading = resolve;
     });
-    const cancel = clock.at(clock.now() + DRAIN_READ_MS, endReading);
+    const cancel = after(clock, DRAIN_READ_MS, endReading);
     // A log that cannot say where it ends is not waited for.
     const ends = Promise.all(
       this.runners.map(async (runner) => ({ runner, tail: await runner.tail() })),

@@ -17,10 +17,10 @@ import { Holdings } from './holdings.ts';
 import { webhookIdOf } from './ids.ts';
 import type { AttemptFacts, LaneRecord, LaneSnapshot } from './lane-records.ts';
 import { Outbox } from './outbox.ts';
+import { Pace } from './pace.ts';
 import { Progress } from './progress.ts';
-import { RateLimit } from './rate-limit.ts';
 import { Recovery } from './recovery.ts';
-import { holdUntilMsOf, retryDelayMs } from './retry.ts';
+import { retryDelayMs } from './retry.ts';
 import { judge } from './verdict.ts';
 
 export interface LaneDefinitions {
@@ -64,7 +64,7 @@ export class Lane {
   readonly #progress = new Progress();
   readonly #recovery = new Recovery();
   readonly #batching = new Batching();
-  readonly #rate: RateLimit;
+  readonly #pace: Pace;
   readonly #batches = new Set<Batch>();
   readonly #retries = new Deadlines<Batch>(
     (batch, atMs) => batch.state === 'waiting' && batch.retryAtMs === atMs,
@@ -76,7 +76,6 @@ export class Lane {
   #handle = 0;
   /** Batches that are formed and hold a place, but are not on their way. */
   #reserved = 0;
-  #holdUntilMs = 0;
 
   constructor(options: LaneOptions) {
     this.#userAgent = options.userAgent;
@@ -84,7 +83,7 @@ export class Lane {
     this.#holdings = new Holdings(deliveriesMax, deliveryBytesMax);
     this.#webhook = options.webhook;
     this.#campaigns = options.campaigns;
-    this.#rate = new RateLimit(options.webhook.rate);
+    this.#pace = new Pace(options.webhook.rate);
   }
 
   get room(): number {
@@ -105,7 +104,7 @@ export class Lane {
   update(definitions: LaneDefinitions, nowMs: number): void {
     this.#webhook = definitions.webhook;
     this.#campaigns = definitions.campaigns;
-    this.#rate.configure(definitions.webhook.rate);
+    this.#pace.configure(definitions.webhook.rate);
     for (const campaignId of this.#batching.campaignIds()) {
       if (this.#campaigns.has(campaignId)) continue;
       for (const entry of this.#batching.waitingOf(campaignId)) {
@@ -128,13 +127,13 @@ export class Lane {
     }
   }
 
-  /** The next request to make now. Asked again until it has none. */
-  poll(nowMs: number): SenderAttempt | undefined {
+  /** See `SenderLane.poll`. */
+  poll(nowMs: number, wallMs = nowMs): SenderAttempt | undefined {
     this.#expire(nowMs);
-    if (nowMs < this.#holdUntilMs || this.#flights.size >= this.#webhook.maxInFlight) return;
-    if (this.#rate.freeAtMs(0, nowMs) > nowMs) return;
+    if (this.#flights.size >= this.#webhook.maxInFlight) return;
+    if (this.#pace.freeAtMs(0, nowMs) > nowMs) return;
     const batch = this.#nextReady() ?? this.#retries.takeDue(nowMs) ?? this.#form(nowMs);
-    return batch === undefined ? undefined : this.#start(batch, nowMs);
+    return batch === undefined ? undefined : this.#start(batch, nowMs, wallMs);
   }
 
   /** When `poll` may next have something if nothing else happens, Unix ms; may be past. */
@@ -143,8 +142,7 @@ export class Lane {
     const free = this.#webhook.maxInFlight - this.#flights.size;
     const consider = (workAtMs: number | undefined, ahead: number) => {
       if (workAtMs === undefined || free <= ahead) return;
-      const freeAtMs = this.#rate.freeAtMs(ahead, nowMs);
-      atMs = Math.min(atMs, Math.max(workAtMs, this.#holdUntilMs, freeAtMs));
+      atMs = Math.min(atMs, Math.max(workAtMs, this.#pace.freeAtMs(ahead, nowMs)));
     };
     if (this.#ready.length > 0) consider(nowMs, 0);
     consider(this.#retries.nextAtMs(), 0);
@@ -207,8 +205,8 @@ export class Lane {
         retryAtMs,
         members: positions,
       })),
-      rateArrivalAtMs: this.#rate.arrivalAtMs,
-      holdUntilMs: this.#holdUntilMs,
+      rateArrivalAtMs: this.#pace.rateArrivalAtMs,
+      holdUntilMs: this.#pace.holdUntilMs,
       aloneUpTo: this.#recovery.aloneUpTo > this.base ? this.#recovery.aloneUpTo : 0,
       isClean: isClean && this.#flights.size === 0 && this.#outbox.unrecordedCount === 0,
     };
@@ -217,7 +215,6 @@ export class Lane {
   /** Recovery, on a fresh lane: `restore`, `replay` of later records, `recovered`, then offers. */
   restore(snapshot: LaneSnapshot): void {
     this.#progress.restore(snapshot.readTo, snapshot.open);
-    this.#rate.restore(snapshot.rateArrivalAtMs);
     this.#recovery.restore(snapshot);
   }
 
@@ -229,8 +226,7 @@ export class Lane {
 
   /** @param tail the last offset of `out` that an earlier run may have seen */
   recovered(tail: number, nowMs: number): void {
-    this.#holdUntilMs = this.#recovery.holdUntilMs;
-    if (!this.#recovery.finish(tail)) this.#rate.exhaust(nowMs);
+    this.#pace.recovered(this.#recovery, this.#recovery.finish(tail), nowMs);
   }
 
   #admit(at: { offset: number; index: number }, delivery: Delivery, nowMs: number): void {
@@ -251,6 +247,7 @@ export class Lane {
     } else if (isExpired) this.#settleEntry(entry, 'expired', nowMs);
     else {
       this.#batching.push(entry);
+      this.#pace.expiring(delivery.expiresAtMs, nowMs);
       this.#expiries.add(delivery.expiresAtMs, entry);
     }
   }
@@ -287,7 +284,7 @@ export class Lane {
    */
   #form(nowMs: number): Batch | undefined {
     while (this.#flights.size + this.#reserved < this.#webhook.maxInFlight) {
-      if (this.#rate.freeAtMs(this.#reserved, nowMs) > nowMs) return undefined;
+      if (this.#pace.freeAtMs(this.#reserved, nowMs) > nowMs) return undefined;
       const members = this.#batching.take(this.#webhook.batch, nowMs);
       if (members === undefined) return undefined;
       const id = webhookIdOf(members.map((member) => member.delivery.id));
@@ -301,21 +298,21 @@ export class Lane {
     return undefined;
   }
 
-  #start(batch: Batch, nowMs: number): SenderAttempt {
+  #start(batch: Batch, nowMs: number, wallMs: number): SenderAttempt {
     const campaignId = campaignOf(batch);
     const members = batch.members.map((member) => member.delivery);
     const attempt = batch.attempts + 1;
     const handle = ++this.#handle;
     this.#move(batch, 'inFlight');
     this.#flights.set(handle, { batch, campaignId });
-    this.#rate.take(nowMs);
+    this.#pace.take(nowMs);
     const request = requestOf({
       webhook: this.#webhook,
       campaign: this.#campaigns.get(campaignId)!,
       members,
       webhookId: batch.webhookId,
       attempt,
-      atMs: nowMs,
+      atMs: wallMs,
       userAgent: this.#userAgent,
     });
     const { webhookId } = batch;
@@ -324,8 +321,9 @@ export class Lane {
 
   #retry(batch: Batch, result: TransportResult, nowMs: number, facts: AttemptFacts): void {
     batch.attempts++;
-    const holdUntilMs = holdUntilMsOf(result, nowMs);
-    this.#holdUntilMs = Math.max(this.#holdUntilMs, holdUntilMs);
+    const firstExpiryMs = this.#expiries.nextAtMs() ?? Number.POSITIVE_INFINITY;
+    const expiresAtMs = Math.min(batch.expiresAtMs, firstExpiryMs);
+    const holdUntilMs = this.#pace.answered(result, nowMs, expiresAtMs);
     const { retryScheduleMs } = this.#webhook;
     const delayMs = retryDelayMs(retryScheduleMs, batch.webhookId, batch.attempts);
     batch.retryAtMs = Math.max(nowMs + delayMs, holdUntilMs);

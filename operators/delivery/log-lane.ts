@@ -46,8 +46,8 @@ export class LogLane implements SenderLane<LaneDefinitions> {
     return countDeliveries(bytes);
   }
 
-  poll(nowMs: number): SenderAttempt | undefined {
-    return this.#lane.poll(nowMs);
+  poll(nowMs: number, wallMs: number): SenderAttempt | undefined {
+    return this.#lane.poll(nowMs, wallMs);
   }
 
   onResult(attempt: SenderAttempt, result: TransportResult, nowMs: number): void {

@@ -59,11 +59,22 @@ export class RateLimit {
   }
 
   /**
+   * A snapshot may be of the time before the clock was set back: what was used up then is at most
+   * a whole burst, and nobody waits for longer than for that.
+   */
+  clamp(nowMs: number): void {
+    this.restore(Math.min(this.arrivalAtMs, this.#fullAtMs(nowMs)));
+  }
+
+  #fullAtMs(nowMs: number): number {
+    return nowMs + this.#toleranceMs + this.#intervalMs;
+  }
+
+  /**
    * After a crash nobody knows which requests went out last: as if the whole burst had gone at
    * this instant, so that a restart never breaks the rate.
    */
   exhaust(nowMs: number): void {
-    const full = nowMs + this.#toleranceMs + this.#intervalMs;
-    if (this.#intervalMs > 0) this.restore(Math.max(this.arrivalAtMs, full));
+    if (this.#intervalMs > 0) this.restore(this.#fullAtMs(nowMs));
   }
 }

@@ -15,6 +15,7 @@ export class Recovery {
   #isClean = true;
   /** Until when a receiver asked the lane to wait. */
   holdUntilMs = 0;
+  rateArrivalAtMs = 0;
   /** Up to this offset a run that crashed may have sent deliveries by themselves, unrecorded. */
   aloneUpTo = 0;
 
@@ -34,6 +35,7 @@ export class Recovery {
       batch.retryAtMs = retryAtMs;
     }
     this.holdUntilMs = snapshot.holdUntilMs;
+    this.rateArrivalAtMs = snapshot.rateArrivalAtMs;
     this.aloneUpTo = snapshot.aloneUpTo;
     this.#isClean = snapshot.isClean;
   }

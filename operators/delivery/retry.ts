@@ -1,5 +1,6 @@
 import type { TransportResult } from '../../engine/sender/transport.ts';
 import { fnv1a32, mix32 } from '../../engine/state/hash.ts';
+import { httpDateMs } from './http-date.ts';
 
 /** 2 s and 10 s first, since most failures are restarts; then ever longer. */
 export const RETRY_SCHEDULE_MS: readonly number[] = [
@@ -48,12 +49,7 @@ export function holdUntilMsOf(result: TransportResult, nowMs: number): number {
 export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
-  // A bare number would also pass as a year for `Date.parse`.
-  const waitMs = /^\d+$/.test(text) ? Number(text) * 1_000 : dateMs(text) - nowMs;
+  const waitMs = /^\d+$/.test(text) ? Number(text) * 1_000 : httpDateMs(text, nowMs) - nowMs;
   if (Number.isNaN(waitMs)) return undefined;
   return Math.min(Math.max(0, waitMs), RETRY_AFTER_MS_MAX);
-}
-
-function dateMs(text: string): number {
-  return /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : Number.NaN;
 }
