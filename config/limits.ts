@@ -5,13 +5,18 @@
  */
 import assert from 'node:assert/strict';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../engine/time/duration.ts';
+import { audienceLimits } from '../operators/audience/schema.ts';
 import { FILTER_PROPERTY_CHARS_MAX } from '../operators/filters/limits.ts';
+import { gateLimits } from '../operators/gates/schemas.ts';
+import { goalLimits } from '../operators/goals/schema.ts';
+import { inactionLimits } from '../operators/rules/inaction/schema.ts';
+import { ruleLimits } from '../operators/rules/schemas.ts';
+import { EVENT_NAME_CHARS_MAX, NAME_CHARS_MAX } from '../operators/schema/limits.ts';
+import type { Range } from '../operators/schema/range.ts';
 
-export interface Range {
-  readonly min: number;
-  readonly max: number;
-  readonly default: number;
-}
+export type { Range } from '../operators/schema/range.ts';
+/** The ranges of rules and gates, by kind and name; each is in the schema of its kind. */
+export { audienceLimits, EVENT_NAME_CHARS_MAX, gateLimits, goalLimits, NAME_CHARS_MAX, ruleLimits };
 
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
@@ -66,20 +71,16 @@ export const SECRET_BYTES_MIN = 24;
 export const SECRET_BYTES_MAX = 64;
 
 export const campaignLimits = {
-  withinMs: { min: SECOND_MS, max: 182 * DAY_MS, default: HOUR_MS },
-  graceMs: { min: 0, max: HOUR_MS, default: 0 },
-  /** The default of `maxExtend` is this many times `within`. */
-  maxExtendFactor: { min: 1, max: 10, default: 10 },
   ttlMs: { min: SECOND_MS, max: 30 * DAY_MS, default: HOUR_MS },
 } as const satisfies Record<string, Range>;
 
-export const MAX_EXTEND_MS_MAX = campaignLimits.withinMs.max * campaignLimits.maxExtendFactor.max;
-/** Events that cancel one inaction. */
-export const WITHOUT_LENGTH_MAX = 25;
+/** How long events are kept for past behaviour. */
+export const historyLimits = {
+  retentionMs: { min: DAY_MS, max: 3_650 * DAY_MS, default: 90 * DAY_MS },
+} as const satisfies Record<string, Range>;
+export const LABELS_MAX = 50;
 export const KEY_VALUES_MAX = 100;
 export const KEY_VALUE_CHARS_MAX = 2_048;
-export const EVENT_NAME_CHARS_MAX = intakeLimits.nameCharsMax.max;
-export const NAME_CHARS_MAX = 200;
 /** Receivers that read `targetId` as a 32-bit integer exist; ids that we derive fit them. */
 export const TARGET_ID_DERIVED_MAX = 2 ** 31 - 1;
 
@@ -90,7 +91,18 @@ export const DEFINITION_VALUES_MAX = 1_000_000;
 /** Problems that one refusal lists; the rest is counted. */
 export const PROBLEMS_SHOWN_MAX = 100;
 
-for (const group of [intakeLimits, engineLimits, webhookLimits, campaignLimits]) {
+const groups: readonly Readonly<Record<string, Range>>[] = [
+  intakeLimits,
+  engineLimits,
+  webhookLimits,
+  campaignLimits,
+  historyLimits,
+  audienceLimits,
+  goalLimits,
+  ...Object.values(ruleLimits),
+  ...Object.values(gateLimits),
+];
+for (const group of groups) {
   for (const [name, range] of Object.entries<Range>(group)) {
     const isOrdered = range.min <= range.default && range.default <= range.max;
     assert(isOrdered, `${name} must have min ≤ default ≤ max, got ${JSON.stringify(range)}`);
@@ -112,12 +124,16 @@ assert(
   'the waits of the default retry schedule must not get shorter',
 );
 assert(
-  engineLimits.reorderWindowMs.max <= campaignLimits.graceMs.max,
+  engineLimits.reorderWindowMs.max <= inactionLimits.graceMs.max,
   'reordering must stay small beside the longest grace',
 );
 assert(
   intakeLimits.nameCharsMax.default * intakeLimits.depthMax.default <= FILTER_PROPERTY_CHARS_MAX,
   'a filter must be able to name the deepest property',
+);
+assert(
+  EVENT_NAME_CHARS_MAX >= intakeLimits.nameCharsMax.max,
+  'a definition must be able to name every event that is taken in',
 );
 assert(
   webhookLimits.timeoutMs.default < campaignLimits.ttlMs.default,

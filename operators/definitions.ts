@@ -34,6 +34,13 @@ export const DEFAULT_SETTINGS: Settings = {
   historyRetentionMs: 90 * DAY_MS,
 };
 
+export const NO_DEFINITIONS: Definitions = {
+  settings: DEFAULT_SETTINGS,
+  webhooks: [],
+  segments: [],
+  campaigns: [],
+};
+
 export type GlobalLimit =
   | { readonly kind: 'atMost'; readonly atMost: number; readonly perMs: number }
   | { readonly kind: 'gap'; readonly gapMs: number };

@@ -10,14 +10,18 @@ const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
 
 /** Cases of what is not built yet: they must be refused by name, never run half. */
 const NOT_BUILT = new Set([
-  'sequence in order within the time',
-  'count: the third inside the sliding window',
-  'quiet: fires once nothing has come for that long',
-  'date of a profile attribute, two hours before',
   'custom JSON body with Liquid, a default, query parameters and headers',
   'plain text',
   'abort sends nothing',
   'profile at sending, event as it was',
+]);
+
+/** Cases of rules that can be written and do not run yet; whoever builds one deletes its line. */
+const NOT_RUNNING = new Set([
+  'sequence in order within the time',
+  'count: the third inside the sliding window',
+  'quiet: fires once nothing has come for that long',
+  'date of a profile attribute, two hours before',
 ]);
 
 for (const file of files) {
@@ -33,7 +37,8 @@ for (const file of files) {
         });
         continue;
       }
-      test(`${one.name} (${one.spec})`, async () => {
+      const check = NOT_RUNNING.has(one.name) ? test.fails : test;
+      check(`${one.name} (${one.spec})`, async () => {
         const lines = await runCase(one, 1);
         expect(problemsOf(one, lines)).toEqual([]);
         expect(await runCase(one, 7), 'the same for every number of partitions').toEqual(lines);

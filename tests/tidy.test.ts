@@ -31,7 +31,7 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   fastify: ['connectors/doors/http', 'app/serve'],
   'prom-client': ['connectors/metrics'],
   re2js: ['operators/filters'],
-  zod: ['config', 'app/simulate'],
+  zod: ['config', 'operators', 'app/simulate'],
   yaml: ['config', 'app'],
   pino: ['app/cli'],
   commander: ['app/cli'],

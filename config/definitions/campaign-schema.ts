@@ -1,26 +1,12 @@
 /** `campaigns:` of a definitions file. */
 import * as z from 'zod';
-import { LapseError } from '../../engine/errors/errors.ts';
 import { fnv1a32, mix32 } from '../../engine/state/hash.ts';
-import type {
-  Campaign,
-  EventMatch,
-  InactionRule,
-  PayloadField,
-  Rule,
-} from '../../operators/definitions.ts';
-import type { Filter } from '../../operators/filters/filter.ts';
-import { filterProblemsOf, parseFilter } from '../../operators/filters/parse.ts';
-import {
-  EVENT_NAME_CHARS_MAX,
-  KEY_VALUE_CHARS_MAX,
-  KEY_VALUES_MAX,
-  campaignLimits as limits,
-  MAX_EXTEND_MS_MAX,
-  NAME_CHARS_MAX,
-  TARGET_ID_DERIVED_MAX,
-  WITHOUT_LENGTH_MAX,
-} from '../limits.ts';
+import { formatDuration } from '../../engine/time/duration.ts';
+import { whoSchema } from '../../operators/audience/schema.ts';
+import type { Campaign, PayloadField, Rule } from '../../operators/definitions.ts';
+import { gateFieldsOf, gateShape } from '../../operators/gates/schemas.ts';
+import { goalSchema } from '../../operators/goals/schema.ts';
+import { RULE_FORMS } from '../../operators/rules/schemas.ts';
 import {
   choice,
   duration,
@@ -28,89 +14,36 @@ import {
   idLeaf,
   integer,
   type Leaf,
+  listOf,
   mapping,
   schemaOf,
   text,
-} from './leaf.ts';
+} from '../../operators/schema/leaf.ts';
+import { present } from '../../operators/schema/present.ts';
+import {
+  KEY_VALUE_CHARS_MAX,
+  KEY_VALUES_MAX,
+  LABELS_MAX,
+  campaignLimits as limits,
+  NAME_CHARS_MAX,
+  TARGET_ID_DERIVED_MAX,
+} from '../limits.ts';
 
-/** Stands for the path in sentences of parsers that are called before it is known. */
-export const PATH_PLACEHOLDER = '\u0000';
-export const FILTER_SCHEMA_REF = '#/$defs/where';
+type RuleKind = Rule['kind'];
+const RULE_KINDS = Object.keys(RULE_FORMS) as RuleKind[];
 
-const whereSchema = z
-  .unknown()
-  .transform((value, context): Filter => {
-    try {
-      return parseFilter(value, PATH_PLACEHOLDER);
-    } catch (error) {
-      if (!(error instanceof LapseError)) throw error;
-      for (const { message, code, facts } of filterProblemsOf(error)) {
-        const params = { code, path: facts.path };
-        context.issues.push({ code: 'custom', message, params, input: value });
-      }
-      return z.NEVER;
-    }
-  })
-  .meta({ $ref: FILTER_SCHEMA_REF });
+const liveSchema = mapping(
+  Object.fromEntries(RULE_KINDS.map((kind) => [kind, RULE_FORMS[kind].schema.optional()])) as {
+    [K in RuleKind]: z.ZodOptional<z.ZodType<Rule>>;
+  },
+)
+  .refine(...exactlyOneOf(...RULE_KINDS))
+  // The refinement has made sure that there is one.
+  .transform((live): Rule => Object.values(live).find((rule) => rule !== undefined)!);
 
-const eventMatchSchema = mapping({
-  event: schemaOf(text('the name of an event', { charsMax: EVENT_NAME_CHARS_MAX })),
-  where: whereSchema.optional(),
-}).meta({ id: 'eventMatch' });
-const EVENT_MATCH_JSON = { $ref: '#/$defs/eventMatch' };
-
-const propertySchema = schemaOf(text('the name of a property', { charsMax: NAME_CHARS_MAX }));
-
-const withoutSchema = z
-  .preprocess(
-    (value) => (Array.isArray(value) || value === undefined ? value : [value]),
-    z
-      .array(eventMatchSchema)
-      .refine((list) => list.length >= 1 && list.length <= WITHOUT_LENGTH_MAX, {
-        message: `must be one event or a list of 1 to ${WITHOUT_LENGTH_MAX}`,
-      }),
-  )
-  .meta({ anyOf: [EVENT_MATCH_JSON, { type: 'array', items: EVENT_MATCH_JSON, minItems: 1 }] });
-
-const matchSchema = z
-  .preprocess(
-    (value) => (typeof value === 'string' ? { did: value, without: value } : value),
-    mapping({ did: propertySchema, without: propertySchema }),
-  )
-  .meta({
-    anyOf: [
-      { type: 'string' },
-      {
-        type: 'object',
-        properties: { did: { type: 'string' }, without: { type: 'string' } },
-        required: ['did', 'without'],
-        additionalProperties: false,
-      },
-    ],
-  });
-
-const inactionSchema = mapping({
-  did: eventMatchSchema,
-  without: withoutSchema,
-  within: schemaOf(duration(limits.withinMs)),
-  match: matchSchema.optional(),
-  onRepeat: schemaOf(choice('restart', 'keepFirst', 'parallel')).default('restart'),
-  grace: schemaOf(duration(limits.graceMs)).default(limits.graceMs.default),
-  maxExtend: schemaOf(duration({ min: limits.withinMs.min, max: MAX_EXTEND_MS_MAX })).optional(),
-}).refine((value) => value.maxExtend === undefined || value.maxExtend >= value.within, {
-  path: ['maxExtend'],
-  message: 'must be at least as long as within',
-});
-
-const liveSchema = mapping({
-  action: eventMatchSchema.optional(),
-  inaction: inactionSchema.optional(),
-}).refine(...exactlyOneOf('action', 'inaction'));
-
-const qualifySchema = mapping({ live: liveSchema.optional() }).refine(
-  ({ live }) => live !== undefined,
-  { message: 'must be a mapping with live' },
-);
+const qualifySchema = mapping({
+  live: liveSchema.describe('What users do, or do not do, from the publication on.').optional(),
+}).refine(({ live }) => live !== undefined, { message: 'must be a mapping with live' });
 
 const PAYLOAD_FIELDS = [
   'email',
@@ -136,39 +69,67 @@ const literals = z
   .refine((value) => Object.keys(value).length <= KEY_VALUES_MAX, {
     message: `must be a mapping of at most ${KEY_VALUES_MAX} values`,
   })
-  .default({});
+  .prefault({});
 
 const contentSchema = mapping({
-  mode: schemaOf(choice('variables')).default('variables'),
-  type: schemaOf(choice('json')).default('json'),
-  payload: schemaOf(choice('v1')).default('v1'),
-  fields: z.array(schemaOf(choice(...PAYLOAD_FIELDS))).default([...PAYLOAD_FIELDS]),
-  keyValues: literals,
-  query: literals,
+  mode: schemaOf(choice('variables')).prefault('variables').describe('How the body is made.'),
+  type: schemaOf(choice('json')).prefault('json').describe('What the body is.'),
+  payload: schemaOf(choice('v1')).prefault('v1').describe('Version of the key names in the body.'),
+  fields: z
+    .array(schemaOf(choice(...PAYLOAD_FIELDS)))
+    .prefault([...PAYLOAD_FIELDS])
+    .describe('What of each user goes into the body; left out for a user who has none.'),
+  keyValues: literals.describe('Fixed values that go into the body as key_values.'),
+  query: literals.describe("Query parameters added to the webhook's URL."),
+});
+
+/** Live campaigns have no size that could be compared with it (E34). */
+const noSafetyLeaf: Leaf<never> = {
+  wanted: 'left out of a live campaign, whose audience cannot be counted before it runs',
+  read: () => undefined,
+  json: {},
+};
+
+const labelLeaf = text(`a text of 1 to ${NAME_CHARS_MAX} characters`, {
+  charsMax: NAME_CHARS_MAX,
 });
 
 export const campaignSchema = mapping({
-  id: schemaOf(idLeaf),
-  name: schemaOf(
-    text(`a text of 1 to ${NAME_CHARS_MAX} characters`, { charsMax: NAME_CHARS_MAX }),
-  ).optional(),
-  targetId: schemaOf(integer({ min: 1, max: Number.MAX_SAFE_INTEGER })).optional(),
-  webhook: schemaOf(idLeaf),
-  state: schemaOf(choice('draft', 'running')).default('running'),
-  qualify: qualifySchema,
-  repeat: schemaOf(choice('each')).optional(),
-  globalLimits: schemaOf<false>({
-    wanted: 'true or false',
-    read: (value) => (value === false ? false : undefined),
-    json: { type: 'boolean' },
-  }).optional(),
-  schedule: mapping({ start: schemaOf(choice('now')).optional() }).optional(),
-  ttl: schemaOf(duration(limits.ttlMs)).default(limits.ttlMs.default),
-  content: contentSchema.optional(),
+  id: schemaOf(idLeaf).describe('What reports and commands call it; never given to another.'),
+  name: schemaOf(labelLeaf).describe('What people call it. Default: the id.').optional(),
+  targetId: schemaOf(integer({ min: 1, max: Number.MAX_SAFE_INTEGER }))
+    .describe('Number sent as targetId in the body. Default: derived from the id.')
+    .optional(),
+  labels: listOf(
+    schemaOf(labelLeaf),
+    { min: 0, max: LABELS_MAX },
+    `a list of at most ${LABELS_MAX} labels`,
+  )
+    .prefault([])
+    .describe('For people who look for campaigns; they change nothing.'),
+  webhook: schemaOf(idLeaf).describe('Id of the webhook that is called.'),
+  state: schemaOf(choice('draft', 'running'))
+    .prefault('running')
+    .describe('A draft neither qualifies users nor sends anything.'),
+  qualify: qualifySchema.describe('Who qualifies, and when.'),
+  who: whoSchema.describe('Users the campaign is for. Absent: everyone.').optional(),
+  ...gateShape,
+  safety: schemaOf(noSafetyLeaf)
+    .describe('For past campaigns: one with a larger audience does not run.')
+    .optional(),
+  goal: goalSchema
+    .describe('The event that counts as a conversion, measured for control groups too.')
+    .optional(),
+  onOpenWindows: schemaOf(choice('keep', 'drop'))
+    .prefault('keep')
+    .describe('What an edit of the rule does to open windows: they run out, or are closed.'),
+  ttl: schemaOf(duration(limits.ttlMs))
+    .prefault(formatDuration(limits.ttlMs.default))
+    .describe('How long a delivery may be tried, from the time at which it is due.'),
+  content: contentSchema.prefault({}).describe('What is sent.'),
 });
 
 type CampaignInput = z.output<typeof campaignSchema>;
-type EventMatchInput = z.output<typeof eventMatchSchema>;
 
 /** A positive 31-bit number, the same for the same id on every machine. */
 export function derivedTargetId(campaignId: string): number {
@@ -176,54 +137,29 @@ export function derivedTargetId(campaignId: string): number {
   return (hash % TARGET_ID_DERIVED_MAX) + 1;
 }
 
-function eventMatchOf({ event, where }: EventMatchInput): EventMatch {
-  return where === undefined ? { event } : { event, where };
-}
-
-function ruleOf({ live }: CampaignInput['qualify']): Rule {
-  if (live?.action !== undefined) return { kind: 'action', on: eventMatchOf(live.action) };
-  // The schema has made sure that one of the two is there.
-  const inaction = live!.inaction!;
-  const rule: InactionRule = {
-    kind: 'inaction',
-    did: eventMatchOf(inaction.did),
-    without: inaction.without.map(eventMatchOf),
-    withinMs: inaction.within,
-    ...(inaction.match === undefined ? {} : { match: inaction.match }),
-    onRepeat: inaction.onRepeat,
-    graceMs: inaction.grace,
-    maxExtendMs: inaction.maxExtend ?? inaction.within * limits.maxExtendFactor.default,
-  };
-  return rule;
-}
-
 /** The campaign as the engine knows it. */
 export function campaignOf(input: CampaignInput): Campaign {
-  const { content } = input;
-  const fields = new Set<PayloadField>(content?.fields ?? PAYLOAD_FIELDS);
+  const { id, who, goal, content } = input;
+  const fields = new Set<PayloadField>(content.fields);
   return {
-    id: input.id,
-    name: input.name ?? input.id,
-    targetId: input.targetId ?? derivedTargetId(input.id),
+    id,
+    name: input.name ?? id,
+    targetId: input.targetId ?? derivedTargetId(id),
+    labels: [...new Set(input.labels)],
     webhook: input.webhook,
     state: input.state,
-    labels: [],
-    rule: ruleOf(input.qualify),
-    control: { percent: 0, custom: [] },
-    repeat: { kind: 'each' },
-    delayMs: 0,
-    globalLimits: input.globalLimits ?? true,
-    cap: {},
-    schedule: {},
-    suppressIfDone: true,
-    onOpenWindows: 'keep',
+    // The schema has made sure that it is there.
+    rule: input.qualify.live!,
+    ...present({ who, goal }),
+    ...gateFieldsOf(input),
+    onOpenWindows: input.onOpenWindows,
     ttlMs: input.ttl,
     content: {
       mode: 'variables',
       type: 'json',
       fields: PAYLOAD_FIELDS.filter((field) => fields.has(field)),
-      keyValues: content?.keyValues ?? {},
-      query: content?.query ?? {},
+      keyValues: content.keyValues,
+      query: content.query,
     },
   };
 }

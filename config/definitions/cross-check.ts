@@ -1,10 +1,12 @@
 /**
- * What files must agree on: ids are given once, campaigns name webhooks that exist, a setting
- * stands in one file. Looks at what was written, so that one bad key does not hide the rest.
+ * What files must agree on: ids are given once, what a definition names exists, a setting is in
+ * one file. Looks at what was written, so that one bad key does not hide the rest.
  */
 import { describeValue, joinPath, nearestOf } from '../../engine/errors/wording.ts';
+import type { Definitions } from '../../operators/definitions.ts';
 import type { DefinitionsProblem } from './problem.ts';
 import type { DefinitionFile } from './read-files.ts';
+import { segmentComplaints } from './segment-check.ts';
 
 interface Entry {
   readonly file: string;
@@ -16,7 +18,9 @@ function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function entriesOf(files: readonly DefinitionFile[], kind: 'webhooks' | 'campaigns'): Entry[] {
+type Kind = 'webhooks' | 'segments' | 'campaigns';
+
+function entriesOf(files: readonly DefinitionFile[], kind: Kind): Entry[] {
   return files.flatMap(({ file, value }) => {
     const list = isMapping(value) ? value[kind] : undefined;
     if (!Array.isArray(list)) return [];
@@ -55,19 +59,102 @@ function listOf(ids: readonly string[]): string {
   return ids.length > IDS_SHOWN_MAX ? `${shown} and ${ids.length - IDS_SHOWN_MAX} more` : shown;
 }
 
-function missingWebhooks(
-  campaigns: readonly Entry[],
-  webhooks: readonly Entry[],
+function idsOf(entries: readonly Entry[]): string[] {
+  return entries.map(({ value }) => value.id).filter((id) => typeof id === 'string');
+}
+
+/** Something that a definition calls by its id. */
+interface Mention {
+  readonly file: string;
+  readonly path: string;
+  readonly id: unknown;
+}
+
+function missing(
+  mentions: readonly Mention[],
+  known: ReadonlySet<string>,
+  what: string,
 ): DefinitionsProblem[] {
-  const ids = webhooks.map(({ value }) => value.id).filter((id) => typeof id === 'string');
-  const known = new Set(ids);
-  return campaigns.flatMap(({ file, path, value: { webhook } }) => {
-    if (typeof webhook !== 'string' || known.has(webhook)) return [];
-    const near = nearestOf(webhook, known);
+  return mentions.flatMap(({ file, path, id }) => {
+    if (typeof id !== 'string' || known.has(id)) return [];
+    const near = nearestOf(id, known);
     const hint = near === undefined ? '' : `; did you mean "${near}"?`;
-    const rest = `must be the id of a webhook (${listOf([...known])}), got ${describeValue(webhook)}${hint}`;
-    return [problem(file, `${path}.webhook`, rest)];
+    const rest = `must be ${what} (${listOf([...known])}), got ${describeValue(id)}${hint}`;
+    return [problem(file, path, rest)];
   });
+}
+
+function mentionsIn({ file, path, value }: Entry, ...keys: readonly string[]): Mention[] {
+  let list: unknown = value;
+  for (const key of keys) list = isMapping(list) ? list[key] : undefined;
+  const at = keys.reduce<string>((parent, key) => joinPath(parent, key), path);
+  if (!Array.isArray(list)) return [];
+  return list.map((id: unknown, index) => ({ file, path: joinPath(at, index), id }));
+}
+
+function segmentMentions(entry: Entry, key: 'who' | 'audience'): Mention[] {
+  return [...mentionsIn(entry, key, 'include'), ...mentionsIn(entry, key, 'exclude')];
+}
+
+function ringsOfSegments(
+  segments: readonly Entry[],
+  base: Definitions | undefined,
+): DefinitionsProblem[] {
+  const entries = new Map<unknown, Entry>(segments.map((entry) => [entry.value.id, entry]));
+  const written = segments.flatMap((entry) => {
+    const { id } = entry.value;
+    if (typeof id !== 'string') return [];
+    const uses = segmentMentions(entry, 'audience').map((mention) => mention.id);
+    return [{ id, uses: uses.filter((used) => typeof used === 'string') }];
+  });
+  const kept = (base?.segments ?? [])
+    .filter(({ id }) => !entries.has(id))
+    .map(({ id, audience }) => ({ id, uses: [...audience.include, ...audience.exclude] }));
+  return segmentComplaints([...written, ...kept]).flatMap(({ ids, rest }) => {
+    const entry = entries.get(ids.find((id) => entries.has(id)));
+    return entry === undefined ? [] : [problem(entry.file, `${entry.path}.audience`, rest)];
+  });
+}
+
+function controlGroupsOf(files: readonly DefinitionFile[]): string[] {
+  return files.flatMap(({ value }) => {
+    let groups: unknown = value;
+    for (const key of ['settings', 'controlGroups', 'custom']) {
+      groups = isMapping(groups) ? groups[key] : undefined;
+    }
+    return isMapping(groups) ? Object.keys(groups) : [];
+  });
+}
+
+/** What is named by definitions and is in none of them. */
+function missingOf(
+  files: readonly DefinitionFile[],
+  campaigns: readonly Entry[],
+  base: Definitions | undefined,
+): DefinitionsProblem[] {
+  const segments = entriesOf(files, 'segments');
+  const baseIds = (list: readonly { readonly id: string }[] = []) => list.map(({ id }) => id);
+  const webhookIds = [...idsOf(entriesOf(files, 'webhooks')), ...baseIds(base?.webhooks)];
+  const segmentIds = [...idsOf(segments), ...baseIds(base?.segments)];
+  const groups = [
+    ...controlGroupsOf(files),
+    ...Object.keys(base?.settings.controlGroups.custom ?? {}),
+  ];
+  const webhookMentions = campaigns.map(({ file, path, value }) => ({
+    file,
+    path: `${path}.webhook`,
+    id: value.webhook,
+  }));
+  const audiences = [
+    ...segments.flatMap((entry) => segmentMentions(entry, 'audience')),
+    ...campaigns.flatMap((entry) => segmentMentions(entry, 'who')),
+  ];
+  const controls = campaigns.flatMap((entry) => mentionsIn(entry, 'control', 'custom'));
+  return [
+    ...missing(webhookMentions, new Set(webhookIds), 'the id of a webhook'),
+    ...missing(audiences, new Set(segmentIds), 'the id of a segment'),
+    ...missing(controls, new Set(groups), 'a custom control group of settings.controlGroups'),
+  ];
 }
 
 const LISTS = ['webhooks', 'campaigns', 'segments', 'lists', '$schema'];
@@ -86,25 +173,29 @@ function repeatedSettings(files: readonly DefinitionFile[]): DefinitionsProblem[
     const other = firstFile.get(path);
     if (path === '' || value === undefined) return;
     if (other === undefined) firstFile.set(path, file);
-    else problems.push(problem(file, path, `must stand in one file, got it in ${other} too`));
+    else problems.push(problem(file, path, `must be in one file, got it in ${other} too`));
   };
   for (const { file, value } of files) visit(value, '', file);
   return problems;
 }
 
 /**
- * @param hasAllFiles false when some could not be read: a webhook may then stand in one of those
+ * @param hasAllFiles false when some could not be read: what is missing may be in one of those
+ * @param base definitions that the files may name, and replace by id
  */
 export function crossProblems(
   files: readonly DefinitionFile[],
   hasAllFiles: boolean,
+  base?: Definitions,
 ): DefinitionsProblem[] {
-  const webhooks = entriesOf(files, 'webhooks');
+  const segments = entriesOf(files, 'segments');
   const campaigns = entriesOf(files, 'campaigns');
   return [
-    ...duplicateIds(webhooks),
+    ...duplicateIds(entriesOf(files, 'webhooks')),
+    ...duplicateIds(segments),
     ...duplicateIds(campaigns),
-    ...(hasAllFiles ? missingWebhooks(campaigns, webhooks) : []),
+    ...(hasAllFiles ? missingOf(files, campaigns, base) : []),
+    ...ringsOfSegments(segments, base),
     ...repeatedSettings(files),
   ];
 }

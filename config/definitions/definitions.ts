@@ -3,12 +3,7 @@
  * check each file against the schema, then what files say of one another.
  */
 import { dirname, isAbsolute, join } from 'node:path';
-import {
-  type Campaign,
-  DEFAULT_SETTINGS,
-  type Definitions,
-  type Webhook,
-} from '../../operators/definitions.ts';
+import { type Campaign, type Definitions, NO_DEFINITIONS } from '../../operators/definitions.ts';
 import { campaignOf } from './campaign-schema.ts';
 import { crossProblems } from './cross-check.ts';
 import { type Complaint, type Environment, withEnvironment } from './environment.ts';
@@ -17,12 +12,14 @@ import { problemsOf } from './issues.ts';
 import { takeNotBuilt } from './not-built.ts';
 import { DefinitionsError, type DefinitionsProblem } from './problem.ts';
 import { type DefinitionFile, readDefinitionFiles } from './read-files.ts';
+import { runTimeComplaints } from './run-time.ts';
 import {
   RUNTIME_PATHS,
   type RuntimeFileSettings,
   runtimeSettings,
   runtimeValueIn,
 } from './runtime-table.ts';
+import { settingsOf } from './settings-schema.ts';
 import { webhookOf } from './webhook-schema.ts';
 import type { LineOf } from './yaml-lines.ts';
 
@@ -52,6 +49,11 @@ export interface ParseOptions {
   readonly file?: string;
   /** @default no variables */
   readonly env?: Environment;
+  /**
+   * Definitions in force, which the value may name. What has the same id is replaced, settings
+   * are replaced key by key, and nothing is removed; the result is all of it.
+   */
+  readonly base?: Definitions;
 }
 
 /**
@@ -60,7 +62,7 @@ export interface ParseOptions {
  */
 export function parseDefinitions(value: unknown, options: ParseOptions = {}): Definitions {
   const files = [{ file: options.file ?? '-', value }];
-  return configurationOf(files, options.env ?? {}, []).definitions;
+  return configurationOf(files, options.env ?? {}, [], options.base).definitions;
 }
 
 interface CheckedFile {
@@ -72,6 +74,7 @@ function configurationOf(
   files: readonly DefinitionFile[],
   env: Environment,
   problems: DefinitionsProblem[],
+  base?: Definitions,
 ): Configuration {
   const hasAllFiles = problems.length === 0;
   const copies: DefinitionFile[] = [];
@@ -86,8 +89,8 @@ function configurationOf(
     const input = check(copy, file, problems, complaints);
     if (input !== undefined) checked.push({ file, input });
   }
-  problems.push(...crossProblems(copies, hasAllFiles));
-  const configuration = merge(checked, problems);
+  problems.push(...crossProblems(copies, hasAllFiles, base));
+  const configuration = merge(checked, problems, base);
   if (problems.length > 0) throw new DefinitionsError(withLines(problems, files));
   return configuration;
 }
@@ -133,29 +136,70 @@ function topLevelKeys(): string[] {
   return Object.keys(fileSchema.shape).filter((key) => key !== '$schema');
 }
 
-function merge(files: readonly CheckedFile[], problems: DefinitionsProblem[]): Configuration {
-  const webhooks: Webhook[] = [];
+function merge(
+  files: readonly CheckedFile[],
+  problems: DefinitionsProblem[],
+  base: Definitions = NO_DEFINITIONS,
+): Configuration {
   const campaigns: Campaign[] = [];
-  const targets = new Map<number, string>();
-  let timezone = DEFAULT_SETTINGS.timezone;
   for (const { file, input } of files) {
-    timezone = input.settings?.timezone ?? timezone;
-    webhooks.push(...(input.webhooks ?? []).map(webhookOf));
     for (const [index, one] of (input.campaigns ?? []).entries()) {
       const campaign = campaignOf(one);
-      const other = targets.get(campaign.targetId);
-      if (other !== undefined && other !== campaign.id) {
-        const path = `campaigns[${index}].targetId`;
-        const message = `${path} must be a number of its own, got ${campaign.targetId}, which "${other}" has`;
-        problems.push({ file, path, message, code: 'ERR_DEFINITIONS' });
+      const { startAtMs } = campaign.schedule;
+      // One that starts at its publication is judged then; see `publicationComplaints`.
+      const complaints = startAtMs === undefined ? [] : runTimeComplaints(campaign, startAtMs);
+      for (const { path: below, rest } of complaints) {
+        const path = `campaigns[${index}].${below}`;
+        problems.push({ file, path, message: `${path} ${rest}`, code: 'ERR_DEFINITIONS' });
       }
-      targets.set(campaign.targetId, campaign.id);
       campaigns.push(campaign);
     }
   }
-  const settings = { ...DEFAULT_SETTINGS, timezone };
-  const definitions = { settings, webhooks, segments: [], campaigns };
+  problems.push(...sharedTargetIds(files, campaigns, base));
+  const inputs = files.map(({ input }) => input);
+  const definitions: Definitions = {
+    settings: settingsOf(
+      inputs.flatMap(({ settings }) => settings ?? []),
+      base.settings,
+    ),
+    webhooks: replaced(
+      base.webhooks,
+      inputs.flatMap(({ webhooks }) => (webhooks ?? []).map(webhookOf)),
+    ),
+    segments: replaced(
+      base.segments,
+      inputs.flatMap(({ segments }) => segments ?? []),
+    ),
+    campaigns: replaced(base.campaigns, campaigns),
+  };
   return { definitions, runtime: runtimeOf(files) };
+}
+
+/** What is new comes last, what is changed stays in its place. */
+function replaced<T extends { readonly id: string }>(old: readonly T[], given: readonly T[]): T[] {
+  const byId = new Map([...old, ...given].map((one) => [one.id, one]));
+  return [...byId.values()];
+}
+
+function sharedTargetIds(
+  files: readonly CheckedFile[],
+  campaigns: readonly Campaign[],
+  base: Definitions,
+): DefinitionsProblem[] {
+  const given = new Set(campaigns.map(({ id }) => id));
+  const kept = base.campaigns.filter(({ id }) => !given.has(id));
+  const targets = new Map(kept.map(({ id, targetId }) => [targetId, id]));
+  const places = files.flatMap(({ file, input }) =>
+    (input.campaigns ?? []).map((_, index) => ({ file, path: `campaigns[${index}].targetId` })),
+  );
+  return campaigns.flatMap(({ id, targetId }, index) => {
+    const other = targets.get(targetId);
+    targets.set(targetId, id);
+    if (other === undefined || other === id) return [];
+    const { file, path } = places[index]!;
+    const message = `${path} must be a number of its own, got ${targetId}, which "${other}" has`;
+    return [{ file, path, message, code: 'ERR_DEFINITIONS' }];
+  });
 }
 
 function runtimeOf(files: readonly CheckedFile[]): RuntimeFileSettings {

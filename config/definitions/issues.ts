@@ -1,8 +1,8 @@
 /** Makes sentences of the schema's issues: `campaigns[0].ttl must be …, got …`. */
 import type * as z from 'zod';
 import { describeValue, joinPath, nearestOf } from '../../engine/errors/wording.ts';
-import { PATH_PLACEHOLDER } from './campaign-schema.ts';
-import { knownKeysOf } from './leaf.ts';
+import { PATH_PLACEHOLDER } from '../../operators/schema/event-match.ts';
+import { knownKeysOf } from '../../operators/schema/leaf.ts';
 import { NOT_BUILT } from './not-built.ts';
 import type { DefinitionsProblem } from './problem.ts';
 
@@ -71,7 +71,23 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
   array: 'a list',
 };
 
+/**
+ * The issues of the form that a value was meant to have: the last one that found the value to have
+ * its shape. None when it has the shape of none of the forms.
+ */
+function issuesOfForm({ errors, path }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] {
+  const ofShape = errors.filter((issues) =>
+    issues.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys'),
+  );
+  const issues = ofShape.at(-1) ?? [];
+  return issues.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
+}
+
 function problemsOfIssue(issue: z.core.$ZodIssue, root: unknown): DefinitionsProblem[] {
+  if (issue.code === 'invalid_union') {
+    const issues = issuesOfForm(issue);
+    if (issues.length > 0) return issues.flatMap((one) => problemsOfIssue(one, root));
+  }
   const place = placeOf(root, issue.path);
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeysOf(issue.message);
@@ -85,7 +101,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue, root: unknown): DefinitionsPro
     return [{ file: '', path: deepest, message: full(issue.message), code }];
   }
   let demand = issue.message;
-  if (issue.code === 'invalid_type')
+  if (issue.code === 'invalid_type' && !demand.startsWith('must be'))
     demand = `must be ${TYPE_WORDS[issue.expected] ?? issue.expected}`;
   const message = `${subjectOf(path)} ${demand}, got ${gotOf(place)}`;
   return [{ file: '', path, message, code: 'ERR_DEFINITIONS' }];

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { BUCKET_OPERATORS } from '../../operators/filters/bucket.ts';
 import { OPERATOR_NAMES } from '../../operators/filters/operators.ts';
-import { FILTER_SCHEMA_REF } from './campaign-schema.ts';
+import { FILTER_SCHEMA_REF } from '../../operators/schema/event-match.ts';
 import { fileSchema } from './file-schema.ts';
 
 const SCALAR = { type: ['string', 'number', 'boolean'] };
@@ -77,24 +77,11 @@ function whereSchema(): object {
   };
 }
 
-const OF_THE_LONG_FORM = [
-  'type',
-  'items',
-  'properties',
-  'required',
-  'additionalProperties',
-] as const;
-
 /** JSON Schema 2020-12 of what may be written in a file. */
 export function definitionsJsonSchema(): Readonly<Record<string, unknown>> {
   const { $schema, $defs, ...schema } = z.toJSONSchema(fileSchema, {
     io: 'input',
     unrepresentable: 'any',
-    override: ({ jsonSchema }) => {
-      // Where a short form is written instead, what it becomes is no concern of the editor's.
-      if (jsonSchema.anyOf === undefined) return;
-      for (const key of OF_THE_LONG_FORM) delete jsonSchema[key];
-    },
   });
   return {
     $schema,

@@ -3,8 +3,20 @@
  * variables, its flag, and how it is read.
  */
 import * as z from 'zod';
+import { formatDuration } from '../../engine/time/duration.ts';
+import {
+  byteSize,
+  choice,
+  duration,
+  formatBytes,
+  integer,
+  type Leaf,
+  mapping,
+  schemaOf,
+  text,
+} from '../../operators/schema/leaf.ts';
 import { engineLimits, intakeLimits } from '../limits.ts';
-import { byteSize, choice, duration, integer, type Leaf, mapping, schemaOf, text } from './leaf.ts';
+import { groupDescriptions, runtimeDescriptions } from './runtime-descriptions.ts';
 
 const TEXT_CHARS_MAX = 4_096;
 
@@ -110,6 +122,26 @@ export type RuntimeFileSettings = { readonly [P in RuntimePath]?: ValueOf<P> };
 
 export const RUNTIME_PATHS = Object.keys(runtimeSettings) as RuntimePath[];
 
+/** As one writes them; those that are not here depend on the machine, or are absent. */
+const defaults: { readonly [P in RuntimePath]?: string | number } = {
+  'nats.events': 'events.>',
+  'nats.stream': 'LAPSE_EVENTS',
+  'nats.replicas': 1,
+  'server.host': '127.0.0.1',
+  'server.port': 8080,
+  data: 'lapse-data',
+  'engine.partitions': partitions.default,
+  'engine.reorderWindow': formatDuration(reorderWindowMs.default),
+  'engine.checkpointInterval': formatDuration(checkpointIntervalMs.default),
+  'engine.durability': 'disk',
+  'limits.eventBytesMax': formatBytes(limits.eventBytesMax.default),
+  'limits.requestBytesMax': formatBytes(limits.requestBytesMax.default),
+  'limits.requestEventsMax': limits.requestEventsMax.default,
+  'limits.propertiesMax': limits.propertiesMax.default,
+  'limits.nameCharsMax': limits.nameCharsMax.default,
+  'limits.depthMax': limits.depthMax.default,
+};
+
 type Tree = { [key: string]: Tree | z.ZodType };
 
 /** The top-level keys of a file that hold these settings, each optional. */
@@ -124,17 +156,22 @@ function runtimeTree(): Tree {
       node[key] ??= {};
       node = node[key] as Tree;
     }
-    node[keys.at(-1)!] = schemaOf<unknown>(runtimeSettings[path].leaf).optional();
+    const schema = schemaOf<unknown>(runtimeSettings[path].leaf);
+    const byDefault = defaults[path];
+    node[keys.at(-1)!] = (byDefault === undefined ? schema : schema.meta({ default: byDefault }))
+      .describe(runtimeDescriptions[path])
+      .optional();
   }
   return root;
 }
 
-function shapeOf(tree: Tree): Record<string, z.ZodType> {
+function shapeOf(tree: Tree, parent = ''): Record<string, z.ZodType> {
   return Object.fromEntries(
-    Object.entries(tree).map(([key, node]) => [
-      key,
-      node instanceof z.ZodType ? node : mapping(shapeOf(node)).optional(),
-    ]),
+    Object.entries(tree).map(([key, node]) => {
+      if (node instanceof z.ZodType) return [key, node];
+      const group = mapping(shapeOf(node, `${parent}${key}.`));
+      return [key, group.describe(groupDescriptions[`${parent}${key}`]!).optional()];
+    }),
   );
 }
 

@@ -2,9 +2,9 @@
 import { availableParallelism } from 'node:os';
 import { userError } from '../../engine/errors/errors.ts';
 import { describeValue } from '../../engine/errors/wording.ts';
+import type { Leaf } from '../../operators/schema/leaf.ts';
 import { engineLimits, intakeLimits, type Range } from '../limits.ts';
 import type { Environment } from './environment.ts';
-import type { Leaf } from './leaf.ts';
 import {
   type RuntimeFileSettings,
   type RuntimePath,

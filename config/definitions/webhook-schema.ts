@@ -1,16 +1,7 @@
 /** `webhooks:` of a definitions file. */
 import * as z from 'zod';
+import { formatDuration } from '../../engine/time/duration.ts';
 import type { Webhook } from '../../operators/definitions.ts';
-import {
-  HEADER_VALUE_CHARS_MAX,
-  HEADERS_MAX,
-  webhookLimits as limits,
-  RETRY_SCHEDULE_MS,
-  RETRY_WAITS_MAX,
-  SECRET_BYTES_MAX,
-  SECRET_BYTES_MIN,
-  URL_CHARS_MAX,
-} from '../limits.ts';
 import {
   choice,
   duration,
@@ -21,7 +12,17 @@ import {
   mapping,
   schemaOf,
   text,
-} from './leaf.ts';
+} from '../../operators/schema/leaf.ts';
+import {
+  HEADER_VALUE_CHARS_MAX,
+  HEADERS_MAX,
+  webhookLimits as limits,
+  RETRY_SCHEDULE_MS,
+  RETRY_WAITS_MAX,
+  SECRET_BYTES_MAX,
+  SECRET_BYTES_MIN,
+  URL_CHARS_MAX,
+} from '../limits.ts';
 
 const CREDENTIAL_CHARS_MAX = 4_096;
 /** No line ends, for these go into headers. */
@@ -97,7 +98,7 @@ const headers = z
       }
     }
   })
-  .default({});
+  .prefault({});
 
 function headerNameRefusal(name: string, lower: string, seen: Set<string>): string | undefined {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return 'under the name of an HTTP header';
@@ -135,19 +136,32 @@ const tokenLeaf: Leaf<string> = {
 };
 
 const auth = mapping({
-  basic: mapping({ username: userName, password: credential }).optional(),
-  bearer: schemaOf(tokenLeaf).optional(),
+  basic: mapping({
+    username: userName.describe('User name of HTTP basic authentication.'),
+    password: credential.describe('Its password; better taken from the environment.'),
+  })
+    .describe('HTTP basic authentication.')
+    .optional(),
+  bearer: schemaOf(tokenLeaf)
+    .describe('A bearer token; better taken from the environment.')
+    .optional(),
 }).refine(...exactlyOneOf('basic', 'bearer'));
 
 const rate = mapping({
-  limit: schemaOf(integer(limits.rateLimit)),
-  per: schemaOf(duration(limits.ratePerMs)),
-  burst: schemaOf(integer(limits.rateBurst)).default(limits.rateBurst.default),
+  limit: schemaOf(integer(limits.rateLimit)).describe('Requests in the time `per`.'),
+  per: schemaOf(duration(limits.ratePerMs)).describe('The time in which requests are counted.'),
+  burst: schemaOf(integer(limits.rateBurst))
+    .prefault(limits.rateBurst.default)
+    .describe('Requests that may leave at once after a pause; 1 spreads them evenly.'),
 });
 
 const batch = mapping({
-  max: schemaOf(integer(limits.batchMax)).default(limits.batchMax.default),
-  linger: schemaOf(duration(limits.batchLingerMs)).default(limits.batchLingerMs.default),
+  max: schemaOf(integer(limits.batchMax))
+    .prefault(limits.batchMax.default)
+    .describe('Users in one request at most.'),
+  linger: schemaOf(duration(limits.batchLingerMs))
+    .prefault(formatDuration(limits.batchLingerMs.default))
+    .describe('How long the first user of a request waits for others.'),
 });
 
 const retry = z
@@ -155,7 +169,7 @@ const retry = z
   .refine((waits) => waits.length >= 1 && waits.length <= RETRY_WAITS_MAX, {
     message: `must be a list of 1 to ${RETRY_WAITS_MAX} durations`,
   })
-  .default([...RETRY_SCHEDULE_MS]);
+  .prefault(RETRY_SCHEDULE_MS.map(formatDuration));
 
 const successLeaf: Leaf<'2xx' | '200'> = {
   wanted: '2xx or 200',
@@ -164,18 +178,28 @@ const successLeaf: Leaf<'2xx' | '200'> = {
 };
 
 export const webhookSchema = mapping({
-  id: schemaOf(idLeaf),
-  url: schemaOf(urlLeaf),
-  method: schemaOf(choice('GET', 'POST', 'PUT', 'PATCH', 'DELETE')).default('POST'),
-  headers,
-  auth: auth.optional(),
-  rate: rate.optional(),
-  maxInFlight: schemaOf(integer(limits.maxInFlight)).default(limits.maxInFlight.default),
-  batch: batch.optional(),
-  timeout: schemaOf(duration(limits.timeoutMs)).default(limits.timeoutMs.default),
-  retry,
-  secret: schemaOf(secretLeaf).optional(),
-  success: schemaOf(successLeaf).default('2xx'),
+  id: schemaOf(idLeaf).describe('What campaigns call it.'),
+  url: schemaOf(urlLeaf).describe('Where requests go.'),
+  method: schemaOf(choice('GET', 'POST', 'PUT', 'PATCH', 'DELETE'))
+    .prefault('POST')
+    .describe('HTTP method of the requests.'),
+  headers: headers.describe('Headers added to each request.'),
+  auth: auth.describe('How requests identify Lapse. Absent: not at all.').optional(),
+  rate: rate
+    .describe('How fast requests may leave. Absent: as fast as maxInFlight allows.')
+    .optional(),
+  maxInFlight: schemaOf(integer(limits.maxInFlight))
+    .prefault(limits.maxInFlight.default)
+    .describe('Requests that may wait for their response at one time.'),
+  batch: batch.describe('How users share one request.').optional(),
+  timeout: schemaOf(duration(limits.timeoutMs))
+    .prefault(formatDuration(limits.timeoutMs.default))
+    .describe('Longest time from the start of an attempt to the end of its response.'),
+  retry: retry.describe('Waits before attempts 2, 3, …; the last one repeats until ttl.'),
+  secret: schemaOf(secretLeaf)
+    .describe('Signs requests (Standard Webhooks). Absent: they carry no signature.')
+    .optional(),
+  success: schemaOf(successLeaf).prefault('2xx').describe('Which status counts as delivered.'),
 }).superRefine((value, context) => {
   const name = Object.keys(value.headers).find((one) => one.toLowerCase() === 'authorization');
   if (value.auth === undefined || name === undefined) return;

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noThenProperty: the word of the language; its value is a text.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: so do files name variables.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,8 +11,9 @@ import {
 } from '../../../config/definitions/definitions.ts';
 import { DefinitionsError } from '../../../config/definitions/problem.ts';
 import { campaignLimits, RETRY_SCHEDULE_MS, webhookLimits } from '../../../config/limits.ts';
-import { MINUTE_MS, SECOND_MS } from '../../../engine/time/duration.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../engine/time/duration.ts';
 import { DEFAULT_SETTINGS } from '../../../operators/definitions.ts';
+import { inactionLimits } from '../../../operators/rules/inaction/schema.ts';
 import { CAMPAIGN_DEFAULTS } from '../../support/campaign-defaults.ts';
 import { validDefinitions } from './valid.ts';
 
@@ -51,7 +53,28 @@ describe('parseDefinitions', () => {
   test('makes plain data with durations in ms, for all that can be written', () => {
     const definitions = parseDefinitions(validDefinitions());
     expect(JSON.parse(JSON.stringify(definitions))).toEqual(definitions);
-    expect(definitions.settings).toEqual({ ...DEFAULT_SETTINGS, timezone: 'Asia/Kolkata' });
+    expect(definitions.settings).toEqual({
+      timezone: 'Asia/Kolkata',
+      globalLimits: [
+        { kind: 'atMost', atMost: 3, perMs: DAY_MS },
+        { kind: 'gap', gapMs: 15 * MINUTE_MS },
+      ],
+      controlGroups: { system: 3, custom: { 'holdout-2026': 5 } },
+      historyRetentionMs: 30 * DAY_MS,
+    });
+    expect(definitions.segments).toEqual([
+      {
+        id: 'us',
+        name: 'In the US',
+        audience: {
+          where: { property: 'country', op: 'eq', value: 'US' },
+          include: [],
+          exclude: [],
+        },
+      },
+      { id: 'us-staff', name: 'us-staff', audience: { include: ['us'], exclude: ['guests'] } },
+      { id: 'guests', name: 'guests', audience: { include: [], exclude: [] } },
+    ]);
     expect(definitions.webhooks).toEqual([
       {
         id: 'crm',
@@ -74,8 +97,37 @@ describe('parseDefinitions', () => {
       targetId: 1472124953,
       webhook: 'crm',
       state: 'draft',
-      ...CAMPAIGN_DEFAULTS,
+      labels: ['cart', 'autumn'],
+      who: {
+        where: { property: 'email', op: 'exists', value: true },
+        include: ['us'],
+        exclude: ['us-staff'],
+        recheck: true,
+      },
+      control: { percent: 10, custom: ['holdout-2026'] },
+      repeat: { kind: 'every', everyMs: DAY_MS },
+      delayMs: 5 * MINUTE_MS,
+      quietHours: {
+        windows: [
+          { days: [1, 5], fromMinute: 22 * 60, toMinute: 8 * 60 },
+          { days: [1, 2, 3, 4, 5, 6, 7], fromMinute: 12 * 60 + 30, toMinute: 13 * 60 },
+        ],
+        timezone: 'account',
+        then: 'discard',
+      },
       globalLimits: false,
+      cap: { total: 500, perDay: 100 },
+      schedule: {
+        startAtMs: Date.UTC(2026, 0, 5, 9),
+        endAtMs: Date.UTC(2026, 11, 31, 23, 59, 59),
+      },
+      suppressIfDone: false,
+      goal: {
+        on: { event: 'Charged', where: { property: 'amount', op: 'gt', value: 0 } },
+        withinMs: 3 * DAY_MS,
+        revenue: 'order.amount',
+      },
+      onOpenWindows: 'drop',
       rule: {
         kind: 'inaction',
         did: {
@@ -101,6 +153,52 @@ describe('parseDefinitions', () => {
         query: { source: 'lapse' },
       },
     });
+  });
+
+  test('makes a rule of each kind', () => {
+    const rules = parseDefinitions(validDefinitions()).campaigns.map(({ rule }) => rule);
+    const where = (property: string, value: unknown) => ({ property, op: 'eq', value });
+    expect(rules.slice(1)).toEqual([
+      { kind: 'action', on: { event: 'Login' } },
+      {
+        kind: 'sequence',
+        steps: [{ event: 'Signed Up', where: where('plan', 'pro') }, { event: 'Login' }],
+        withinMs: DAY_MS,
+        match: 'device.id',
+      },
+      {
+        kind: 'count',
+        on: { event: 'Viewed', where: where('n', 1) },
+        atLeast: 3,
+        withinMs: 10 * MINUTE_MS,
+        match: 'sku',
+      },
+      {
+        kind: 'count',
+        on: { event: 'Charged' },
+        sum: { property: 'amount', gte: 99.5 },
+        withinMs: 7 * DAY_MS,
+      },
+      {
+        kind: 'quiet',
+        on: { event: 'Opened', where: where('app', 'main') },
+        forMs: 3 * DAY_MS,
+      },
+      {
+        kind: 'date',
+        property: 'birthday',
+        offset: { days: -1, ms: -12 * HOUR_MS },
+        atMinute: 9 * 60 + 30,
+        yearly: true,
+      },
+      {
+        kind: 'date',
+        on: { event: 'Booked', where: where('kind', 'visit') },
+        property: 'at',
+        offset: { days: 0, ms: 2 * HOUR_MS },
+        yearly: false,
+      },
+    ]);
   });
 
   test('fills in defaults, when little is written', () => {
@@ -147,7 +245,7 @@ describe('parseDefinitions', () => {
             match: { did: 'id', without: 'id' },
             onRepeat: 'restart',
             graceMs: 0,
-            maxExtendMs: 10 * MINUTE_MS * campaignLimits.maxExtendFactor.default,
+            maxExtendMs: 10 * MINUTE_MS * inactionLimits.maxExtendFactor.default,
           },
           ttlMs: campaignLimits.ttlMs.default,
           content: {
@@ -187,16 +285,16 @@ describe('parseDefinitions', () => {
   });
 
   test('leaves the value alone', () => {
-    const value = Object.freeze({ webhooks: Object.freeze([]), segments: [] });
+    const value = Object.freeze({ webhooks: Object.freeze([]), lists: [] });
     expect(problemsOf(() => parseDefinitions(value))).toHaveLength(1);
-    expect(value).toEqual({ webhooks: [], segments: [] });
+    expect(value).toEqual({ webhooks: [], lists: [] });
   });
 
   test.each<[string, unknown, string]>([
     [
       'nothing',
       null,
-      'the file must have at least one of settings, webhooks, campaigns, nats, server, data, engine, limits, got an empty file',
+      'the file must have at least one of settings, webhooks, segments, campaigns, nats, server, data, engine, limits, got an empty file',
     ],
     ['a list', [], 'the file must be a mapping, got an empty list'],
     ['a text', 'a', 'the file must be a mapping, got "a"'],
@@ -254,11 +352,11 @@ describe('loadDefinitions', () => {
   test.each([
     [
       '',
-      'the file must have at least one of settings, webhooks, campaigns, nats, server, data, engine, limits, got an empty file',
+      'the file must have at least one of settings, webhooks, segments, campaigns, nats, server, data, engine, limits, got an empty file',
     ],
     [
       '# nothing\n',
-      'the file must have at least one of settings, webhooks, campaigns, nats, server, data, engine, limits, got an empty file',
+      'the file must have at least one of settings, webhooks, segments, campaigns, nats, server, data, engine, limits, got an empty file',
     ],
     [
       'a: [1\nb: 2',
@@ -308,7 +406,7 @@ describe('loadDefinitions', () => {
     expect(problemsOf(() => loadDefinitions([one, two], {}))).toEqual([
       'DIR/two.yaml: webhooks[0].id must be given once, got "crm", which DIR/one.yaml has at webhooks[0].id',
       'DIR/two.yaml: campaigns[0].id must be given once, got "c", which DIR/one.yaml has at campaigns[0].id',
-      'DIR/two.yaml: settings.timezone must stand in one file, got it in DIR/one.yaml too',
+      'DIR/two.yaml: settings.timezone must be in one file, got it in DIR/one.yaml too',
     ]);
   });
 

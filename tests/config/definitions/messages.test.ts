@@ -19,6 +19,7 @@ const SECRET = 'whsec_ and the base64 of 24 to 64 bytes';
 const LIVE = 'campaigns[0].qualify.live';
 const INACTION = `${LIVE}.inaction`;
 const EVENT = 'the name of an event';
+const KINDS = 'action, inaction, sequence, count, quiet, date';
 
 type Change = (definitions: Loose) => void;
 const inaction =
@@ -48,7 +49,7 @@ test.each<[string, Change]>([
     },
   ],
   [
-    'zebra must be one of the known keys settings, webhooks, campaigns, nats, server, data, engine, limits, got "zebra"',
+    'zebra must be one of the known keys settings, webhooks, segments, campaigns, nats, server, data, engine, limits, got "zebra"',
     (d) => {
       d.zebra = 1;
     },
@@ -264,13 +265,13 @@ test.each<[string, Change]>([
     }),
   ],
   [
-    `${LIVE} must be a mapping with exactly one of action, inaction, got an empty mapping`,
+    `${LIVE} must be a mapping with exactly one of ${KINDS}, got an empty mapping`,
     campaign((c) => {
       c.qualify.live = {};
     }),
   ],
   [
-    `${LIVE} must be a mapping with exactly one of action, inaction, got a mapping of inaction, action`,
+    `${LIVE} must be a mapping with exactly one of ${KINDS}, got a mapping of inaction, action`,
     campaign((c) => {
       c.qualify.live.action = { event: 'x' };
     }),
@@ -319,7 +320,7 @@ test.each<[string, Change]>([
     }),
   ],
   [
-    `${INACTION}.without must be a list, got nothing`,
+    `${INACTION}.without must be one event or a list of 1 to 25, got nothing`,
     inaction((i) => {
       delete i.without;
     }),
@@ -373,7 +374,7 @@ test.each<[string, Change]>([
     }),
   ],
   [
-    'campaigns[0].repeat must be each, got "twice"',
+    'campaigns[0].repeat must be each, once, {atMost: N} or {every: D}, got "twice"',
     campaign((c) => {
       c.repeat = 'twice';
     }),

@@ -11,35 +11,23 @@ const SUFFIX = `is not built yet in this version of Lapse (${LAPSE_VERSION})`;
 
 /** What stands at each path of the table, in a definition that uses it. */
 const uses: Readonly<Record<string, [(d: Loose) => void, string]>> = {
-  segments: [
+  'segments[].audience.behaviour': [
     (d) => {
-      d.segments = [{ id: 'us', audience: {} }];
+      d.segments[0].audience.behaviour = { did: { event: 'Charged' } };
     },
-    'segments',
+    'segments[0].audience.behaviour',
+  ],
+  'campaigns[].who.behaviour': [
+    (d) => {
+      d.campaigns[0].who.behaviour = { notDid: { event: 'Charged' } };
+    },
+    'campaigns[0].who.behaviour',
   ],
   lists: [
     (d) => {
       d.lists = [{ id: 'vip', file: 'vip.csv' }];
     },
     'lists',
-  ],
-  'settings.globalLimits': [
-    (d) => {
-      d.settings.globalLimits = [{ gap: '15m' }];
-    },
-    'settings.globalLimits',
-  ],
-  'settings.controlGroups': [
-    (d) => {
-      d.settings.controlGroups = { system: 3 };
-    },
-    'settings.controlGroups',
-  ],
-  'settings.history': [
-    (d) => {
-      d.settings.history = { retention: '90d' };
-    },
-    'settings.history',
   ],
   'webhooks[].auth.oauth2': [
     (d) => {
@@ -65,30 +53,6 @@ const uses: Readonly<Record<string, [(d: Loose) => void, string]>> = {
     },
     'webhooks[0].headers.X-A as a template',
   ],
-  'campaigns[].qualify.live.sequence': [
-    (d) => {
-      d.campaigns[0].qualify.live = { sequence: {} };
-    },
-    'campaigns[0].qualify.live.sequence',
-  ],
-  'campaigns[].qualify.live.count': [
-    (d) => {
-      d.campaigns[0].qualify.live = { count: {} };
-    },
-    'campaigns[0].qualify.live.count',
-  ],
-  'campaigns[].qualify.live.quiet': [
-    (d) => {
-      d.campaigns[0].qualify.live = { quiet: {} };
-    },
-    'campaigns[0].qualify.live.quiet',
-  ],
-  'campaigns[].qualify.live.date': [
-    (d) => {
-      d.campaigns[0].qualify.live = { date: {} };
-    },
-    'campaigns[0].qualify.live.date',
-  ],
   'campaigns[].qualify.past': [
     (d) => {
       d.campaigns[0].qualify = { past: {} };
@@ -101,83 +65,11 @@ const uses: Readonly<Record<string, [(d: Loose) => void, string]>> = {
     },
     'campaigns[0].qualify.list',
   ],
-  'campaigns[].who': [
-    (d) => {
-      d.campaigns[0].who = { include: [] };
-    },
-    'campaigns[0].who',
-  ],
-  'campaigns[].control': [
-    (d) => {
-      d.campaigns[0].control = 10;
-    },
-    'campaigns[0].control',
-  ],
-  'campaigns[].repeat': [
-    (d) => {
-      d.campaigns[0].repeat = 'once';
-    },
-    'campaigns[0].repeat "once"',
-  ],
-  'campaigns[].repeat.atMost': [
-    (d) => {
-      d.campaigns[0].repeat = { atMost: 2 };
-    },
-    'campaigns[0].repeat.atMost',
-  ],
-  'campaigns[].repeat.every': [
-    (d) => {
-      d.campaigns[0].repeat = { every: '1d' };
-    },
-    'campaigns[0].repeat.every',
-  ],
-  'campaigns[].delay': [
-    (d) => {
-      d.campaigns[0].delay = '5m';
-    },
-    'campaigns[0].delay',
-  ],
-  'campaigns[].quietHours': [
-    (d) => {
-      d.campaigns[0].quietHours = {};
-    },
-    'campaigns[0].quietHours',
-  ],
-  'campaigns[].globalLimits': [
-    (d) => {
-      d.campaigns[0].globalLimits = true;
-    },
-    'campaigns[0].globalLimits true',
-  ],
-  'campaigns[].cap': [
-    (d) => {
-      d.campaigns[0].cap = { total: 500 };
-    },
-    'campaigns[0].cap',
-  ],
-  'campaigns[].schedule.start': [
-    (d) => {
-      d.campaigns[0].schedule = { start: '2026-01-05T09:00:00Z' };
-    },
-    'campaigns[0].schedule.start',
-  ],
-  'campaigns[].schedule.end': [
-    (d) => {
-      d.campaigns[0].schedule.end = '2026-12-31T00:00:00Z';
-    },
-    'campaigns[0].schedule.end',
-  ],
   'campaigns[].schedule.every': [
     (d) => {
       d.campaigns[0].schedule.every = { week: 'mon' };
     },
     'campaigns[0].schedule.every',
-  ],
-  'campaigns[].goal': [
-    (d) => {
-      d.campaigns[0].goal = { event: 'Charged' };
-    },
-    'campaigns[0].goal',
   ],
   'campaigns[].content.mode': [
     (d) => {

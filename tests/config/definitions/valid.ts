@@ -1,7 +1,12 @@
 /** A definition that uses everything that is built; tests take copies of it and break them. */
 export function validDefinitions() {
   return {
-    settings: { timezone: 'Asia/Kolkata' },
+    settings: {
+      timezone: 'Asia/Kolkata',
+      globalLimits: [{ atMost: 3, per: '1d' }, { gap: '15m' }],
+      controlGroups: { system: 3, custom: { 'holdout-2026': 5 } },
+      history: { retention: '30d' },
+    },
     webhooks: [
       {
         id: 'crm',
@@ -18,6 +23,11 @@ export function validDefinitions() {
         success: 200,
       },
     ],
+    segments: [
+      { id: 'us', name: 'In the US', audience: { where: { country: 'US' } } },
+      { id: 'us-staff', audience: { include: ['us'], exclude: ['guests'] } },
+      { id: 'guests', audience: {} },
+    ],
     campaigns: [
       {
         id: 'cart-abandoned',
@@ -25,6 +35,7 @@ export function validDefinitions() {
         targetId: 1472124953,
         webhook: 'crm',
         state: 'draft',
+        labels: ['cart', 'autumn'],
         qualify: {
           live: {
             inaction: {
@@ -38,9 +49,35 @@ export function validDefinitions() {
             },
           },
         },
-        repeat: 'each',
+        who: {
+          where: { email: { exists: true } },
+          include: ['us'],
+          exclude: ['us-staff'],
+          recheck: true,
+        },
+        control: { percent: 10, custom: ['holdout-2026'] },
+        repeat: { every: '1d' },
+        delay: '5m',
+        quietHours: {
+          windows: [
+            { days: ['fri', 'mon'], from: '22:00', to: '08:00' },
+            { from: '12:30', to: '13:00' },
+          ],
+          timezone: 'account',
+          // biome-ignore lint/suspicious/noThenProperty: the word of the language; its value is a text.
+          then: 'discard',
+        },
         globalLimits: false,
-        schedule: { start: 'now' },
+        cap: { total: 500, perDay: 100 },
+        schedule: { start: '2026-01-05T09:00:00Z', end: '2026-12-31T23:59:59Z' },
+        suppressIfDoneBeforeSend: false,
+        goal: {
+          event: 'Charged',
+          where: { amount: { gt: 0 } },
+          within: '3d',
+          revenue: 'order.amount',
+        },
+        onOpenWindows: 'drop',
         ttl: '30m',
         content: {
           mode: 'variables',
@@ -51,6 +88,61 @@ export function validDefinitions() {
         },
       },
       { id: 'login', webhook: 'crm', qualify: { live: { action: { event: 'Login' } } } },
+      {
+        id: 'signed-up',
+        webhook: 'crm',
+        repeat: 'once',
+        control: 5,
+        qualify: {
+          live: {
+            sequence: {
+              steps: [{ event: 'Signed Up', where: { plan: 'pro' } }, { event: 'Login' }],
+              within: '1d',
+              match: 'device.id',
+            },
+          },
+        },
+      },
+      {
+        id: 'viewed-often',
+        webhook: 'crm',
+        repeat: { atMost: 3 },
+        qualify: {
+          live: {
+            count: { event: 'Viewed', where: { n: 1 }, atLeast: 3, within: '10m', match: 'sku' },
+          },
+        },
+      },
+      {
+        id: 'spent',
+        webhook: 'crm',
+        qualify: {
+          live: {
+            count: { event: 'Charged', sum: { property: 'amount', gte: 99.5 }, within: '7d' },
+          },
+        },
+      },
+      {
+        id: 'asleep',
+        webhook: 'crm',
+        qualify: { live: { quiet: { event: 'Opened', where: { app: 'main' }, for: '3d' } } },
+      },
+      {
+        id: 'birthday',
+        webhook: 'crm',
+        qualify: {
+          live: { date: { property: 'birthday', offset: '-1d12h', at: '09:30', yearly: true } },
+        },
+      },
+      {
+        id: 'appointment',
+        webhook: 'crm',
+        qualify: {
+          live: {
+            date: { event: 'Booked', where: { kind: 'visit' }, property: 'at', offset: '2h' },
+          },
+        },
+      },
     ],
     engine: { workers: 2, reorderWindow: '3s' },
     limits: { eventBytesMax: '16 KB' },

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { durationOf, formatDuration } from '../../engine/time/duration.ts';
-import type { Range } from '../limits.ts';
+import type { Bounds } from './range.ts';
 
 export interface Leaf<T> {
   /** Continues "… must be". */
@@ -25,14 +25,14 @@ export function schemaOf<T>(leaf: Leaf<T>) {
       context.issues.push({ code: 'custom', message: `must be ${leaf.wanted}`, input: value });
       return z.NEVER;
     })
-    .meta({ ...leaf.json });
+    .meta({ title: leaf.wanted, ...leaf.json });
 }
 
 /** `${NAME}` stands for a value of any type until the environment is read. */
 const PLACEHOLDER_JSON = { type: 'string', pattern: '\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}' };
 
 /** A whole number; digits in a text count, because `${NAME}` always gives a text. */
-export function integer({ min, max }: Pick<Range, 'min' | 'max'>): Leaf<number> {
+export function integer({ min, max }: Bounds): Leaf<number> {
   return {
     wanted: `a whole number between ${min} and ${max}`,
     read: (value) => {
@@ -45,15 +45,39 @@ export function integer({ min, max }: Pick<Range, 'min' | 'max'>): Leaf<number> 
   };
 }
 
+/** A number that need not be whole; a text of digits counts, because `${NAME}` gives a text. */
+export function decimal({ min, max }: Bounds): Leaf<number> {
+  return {
+    wanted: `a number between ${min} and ${max}`,
+    read: (value) => {
+      const isDigits = typeof value === 'string' && /^-?\d{1,16}(?:\.\d{1,16})?$/.test(value);
+      const number = isDigits ? Number(value) : value;
+      if (typeof number !== 'number' || !(number >= min && number <= max)) return undefined;
+      return number;
+    },
+    json: { anyOf: [{ type: 'number', minimum: min, maximum: max }, PLACEHOLDER_JSON] },
+  };
+}
+
+/** `true` and `false`, as texts too, because `${NAME}` gives a text. */
+export const flag: Leaf<boolean> = {
+  wanted: 'true or false',
+  read: (value) => {
+    if (value === true || value === 'true') return true;
+    return value === false || value === 'false' ? false : undefined;
+  },
+  json: { anyOf: [{ type: 'boolean' }, PLACEHOLDER_JSON] },
+};
+
 /** `10m`; in ms. */
-export function duration({ min, max }: Pick<Range, 'min' | 'max'>): Leaf<number> {
+export function duration({ min, max }: Bounds): Leaf<number> {
   return {
     wanted: `a duration between ${formatDuration(min)} and ${formatDuration(max)}`,
     read: (value) => {
       const ms = typeof value === 'string' ? durationOf(value) : Number.NaN;
       return ms >= min && ms <= max ? ms : undefined;
     },
-    json: { type: 'string', description: 'A duration like 10s, 5m or 1h30m.' },
+    json: { type: 'string', examples: ['10s', '5m', '1h30m'] },
   };
 }
 
@@ -65,20 +89,20 @@ function bytesOf(value: unknown): number {
   return parts === null ? Number.NaN : Number(parts[1]) * BYTE_UNITS[parts[2] ?? 'B']!;
 }
 
-function formatBytes(bytes: number): string {
+export function formatBytes(bytes: number): string {
   if (bytes % BYTE_UNITS.MB! === 0) return `${bytes / BYTE_UNITS.MB!} MB`;
   return bytes % BYTE_UNITS.KB! === 0 ? `${bytes / BYTE_UNITS.KB!} KB` : `${bytes} B`;
 }
 
 /** `32 KB`, or a number of bytes; 1 KB is 1,024 bytes. */
-export function byteSize({ min, max }: Pick<Range, 'min' | 'max'>): Leaf<number> {
+export function byteSize({ min, max }: Bounds): Leaf<number> {
   return {
     wanted: `a size between ${formatBytes(min)} and ${formatBytes(max)}, like 32 KB`,
     read: (value) => {
       const bytes = bytesOf(value);
       return Number.isSafeInteger(bytes) && bytes >= min && bytes <= max ? bytes : undefined;
     },
-    json: { type: ['string', 'integer'], description: 'A size like 32 KB.' },
+    json: { type: ['string', 'integer'], examples: ['32 KB'] },
   };
 }
 
@@ -109,7 +133,7 @@ export function choice<const T extends string>(...words: readonly T[]): Leaf<T> 
   };
 }
 
-/** What ids of webhooks and campaigns are made of: they stand in subjects and file names. */
+/** What ids of webhooks, segments and campaigns are made of: they stand in subjects and file names. */
 export const idLeaf = text('an id of 1 to 64 letters, digits, - or _', {
   charsMax: 64,
   pattern: /^[A-Za-z0-9_-]+$/,
@@ -132,6 +156,22 @@ export function mapping<Shape extends z.ZodRawShape>(shape: Shape) {
 /** The keys that `mapping` put into an issue of unknown keys. */
 export function knownKeysOf(message: string): readonly string[] {
   return message.startsWith(KNOWN_KEYS) ? message.slice(KNOWN_KEYS.length).split(' ') : [];
+}
+
+/**
+ * A value that may be written in several forms, each of which only fits values of its own shape.
+ * @param wanted continues "… must be", for a value that has the shape of none
+ */
+export function forms<const T extends readonly z.ZodType[]>(wanted: string, options: T) {
+  return z.union(options, { error: `must be ${wanted}` });
+}
+
+/** A list of some elements; said as `wanted` when it is shorter or longer. */
+export function listOf<T extends z.ZodType>(element: T, { min, max }: Bounds, wanted: string) {
+  return z
+    .array(element, { error: `must be ${wanted}` })
+    .refine(({ length }) => length >= min && length <= max, { message: `must be ${wanted}` })
+    .meta({ minItems: min, maxItems: max });
 }
 
 /** A refinement's complaint about a mapping that must have exactly one of some keys. */
