@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { RuntimeSettings } from '../../config/definitions/runtime.ts';
@@ -12,12 +11,7 @@ import type { EventLimits } from '../../connectors/events/event-limits.ts';
 import { connectNats } from '../../connectors/nats/connection.ts';
 import { requireOrigin } from '../../engine/checkpoint/checkpoint-origin.ts';
 import { RecordKind } from '../../engine/envelope/records.ts';
-import {
-  externalError,
-  type LapseError,
-  messageOf,
-  userError,
-} from '../../engine/errors/errors.ts';
+import { externalError, type LapseError } from '../../engine/errors/errors.ts';
 import { type ConditionListener, Conditions } from '../../engine/health/conditions.ts';
 import { Acknowledgement, Intake } from '../../engine/intake/intake.ts';
 import type { Log } from '../../engine/log/log.ts';
@@ -30,6 +24,7 @@ import type { Definitions } from '../../operators/definitions.ts';
 import { partitionDefinitions } from '../../operators/partition-definitions.ts';
 import { clockStepError } from './clock-step.ts';
 import { ConnectionLimit } from './connection-limit.ts';
+import { CHECKPOINT_FOLDER, openDataFolder } from './data-folder.ts';
 import { checkDefinitionsSize } from './definitions-size.ts';
 import { createHttpServer, listen } from './http-server.ts';
 import { connectLog, type LogHome, natsOptions, openLogHome } from './log-home.ts';
@@ -42,7 +37,7 @@ import {
 import { serveMetrics } from './metrics/serve-metrics.ts';
 import { storageSizes } from './metrics/storage-metrics.ts';
 import { Readiness } from './readiness.ts';
-import { CHECKPOINT_FOLDER, PartitionThreads, SenderThread } from './threads.ts';
+import { PartitionThreads, SenderThread } from './threads.ts';
 
 export interface LapseOptions {
   readonly definitions: Definitions;
@@ -88,7 +83,8 @@ export class Lapse {
 
   /** @throws LapseError whatever keeps it from starting; nothing is left running then */
   static async start(options: LapseOptions): Promise<Lapse> {
-    makeFolder(options.settings.data);
+    const warning = openDataFolder(options.settings.data);
+    if (warning !== undefined) options.onWarning('data folder', warning);
     systemClock.onStep((step) => options.onWarning('clock', clockStepError(step)));
     const home = await openLogHome(options.settings, options.onFailure);
     const started: Started = { closers: [() => home.close()] };
@@ -336,15 +332,4 @@ function eventLimits({ limits }: RuntimeSettings): EventLimits {
     requestBytesMax: limits.requestBytesMax,
     requestEventsMax: limits.requestEventsMax,
   };
-}
-
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw userError(
-      'ERR_DATA_DIR',
-      `--data must be a folder that can be written, ${path} is not: ${messageOf(error)}`,
-    );
-  }
 }

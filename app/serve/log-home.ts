@@ -17,6 +17,7 @@ import { type ConditionReporter, silentReporter } from '../../engine/health/cond
 import { WatchedLog } from '../../engine/health/watched-log.ts';
 import type { SizedLog } from '../../engine/log/log.ts';
 import { systemClock } from '../../engine/time/clock.ts';
+import { LOG_FOLDER } from './data-folder.ts';
 import { checkMessageSize } from './message-size.ts';
 
 /** Where a thread finds the log; crosses threads by structured clone. */
@@ -46,7 +47,7 @@ export async function openLogHome(
   const { nats, engine, limits } = settings;
   if (nats === undefined) {
     const server = await startEmbeddedLog({
-      directory: join(settings.data, 'log'),
+      directory: join(settings.data, LOG_FOLDER),
       partitionCount: engine.partitions,
       durability: engine.durability,
       onFailure,

@@ -13,6 +13,7 @@ import type {
   TickRequest,
 } from '../../engine/worker/protocol.ts';
 import type { Definitions } from '../../operators/definitions.ts';
+import { CHECKPOINT_FOLDER } from './data-folder.ts';
 import type { LogHome } from './log-home.ts';
 import type { PartitionThreadData } from './partition-thread.ts';
 import type { SenderThreadData } from './sender-thread.ts';
@@ -35,8 +36,6 @@ export interface Owner {
   readonly epoch: number;
 }
 
-/** Of the partitions' checkpoints, in the data folder. */
-export const CHECKPOINT_FOLDER = 'checkpoints';
 const SENDER_NAME = 'lapse-sender';
 const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
 

@@ -1,5 +1,6 @@
 /** The few things that checkpoints ask of a disk; the simulation brings a disk of its own. */
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE } from '../log/private-modes.ts';
 
 /** A file that is being written from its beginning. */
 export interface CheckpointFile {
@@ -25,7 +26,7 @@ export interface CheckpointDisk {
 
 export const systemDisk: CheckpointDisk = {
   async makeFolder(path) {
-    await mkdir(path, { recursive: true });
+    await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER_MODE });
   },
   async list(path) {
     try {
@@ -37,7 +38,7 @@ export const systemDisk: CheckpointDisk = {
   },
   read: (path) => readFile(path),
   async create(path) {
-    const file = await open(path, 'w');
+    const file = await open(path, 'w', PRIVATE_FILE_MODE);
     return {
       async write(parts) {
         const { bytesWritten } = await file.writev(parts);

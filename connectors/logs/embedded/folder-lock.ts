@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LapseError, messageOf, userError } from '../../../engine/errors/errors.ts';
+import { PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE } from '../../../engine/log/private-modes.ts';
 
 export interface FolderLock {
   /** Written into the log; whoever finds another one there has lost the folder. */
@@ -37,7 +38,7 @@ export function lockFolder(directory: string): FolderLock {
   };
   const text = JSON.stringify(holder);
   try {
-    mkdirSync(directory, { recursive: true });
+    mkdirSync(directory, { recursive: true, mode: PRIVATE_FOLDER_MODE });
     // Each failed turn either found a living holder and threw, or moved a dead one's file away.
     for (let attempt = 0; attempt < 10; attempt++) {
       if (createOnce(path, text)) {
@@ -58,7 +59,7 @@ export function lockFolder(directory: string): FolderLock {
 
 function createOnce(path: string, text: string): boolean {
   try {
-    writeFileSync(path, text, { flag: 'wx' });
+    writeFileSync(path, text, { flag: 'wx', mode: PRIVATE_FILE_MODE });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;

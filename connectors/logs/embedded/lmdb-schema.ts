@@ -12,6 +12,7 @@
  */
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Fence, Offset } from '../../../engine/log/log.ts';
+import { PRIVATE_FILE_MODE } from '../../../engine/log/private-modes.ts';
 import type { FileUsage } from './disk-room.ts';
 
 export const LOG_FORMAT_VERSION = 2;
@@ -63,6 +64,9 @@ const META_PAGES = 2;
 /** Address space set aside, not disk space; LMDB grows it by itself should a log ever need more. */
 const MAP_BYTES = 64 * 2 ** 30;
 
+/** Of the files that LMDB makes; its types leave the option out. */
+const PERMISSIONS: object = { permissionsMode: PRIVATE_FILE_MODE };
+
 interface TreeStats {
   readonly treeBranchPageCount: number;
   readonly treeLeafPageCount: number;
@@ -100,6 +104,7 @@ export function openTables(directory: string, durability: Durability): LogTables
     // With it a commit would return before the disk has it, and we would acknowledge too early.
     overlappingSync: false,
     noSync: durability === 'process',
+    ...PERMISSIONS,
   });
   return {
     root,

@@ -2,6 +2,7 @@
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { externalError, messageOf } from '../../../engine/errors/errors.ts';
+import { PRIVATE_FILE_MODE } from '../../../engine/log/private-modes.ts';
 import type { Durability } from './lmdb-schema.ts';
 
 export interface WriteAheadDisk {
@@ -50,7 +51,7 @@ export function openWriteAheadDisk(directory: string, durability: Durability): W
     },
     begin(bytes) {
       rmSync(path, { force: true });
-      const file = openSync(path, 'wx');
+      const file = openSync(path, 'wx', PRIVATE_FILE_MODE);
       try {
         for (let at = 0; at < bytes; ) {
           at += writeSync(file, ZEROS, 0, Math.min(ZEROS.length, bytes - at), at);
