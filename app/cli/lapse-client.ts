@@ -1,5 +1,6 @@
 /** The HTTP API of a running Lapse, as commands use it. */
 import { Agent, request } from 'undici';
+import { checkEnvironmentNames } from '../../config/definitions/environment-names.ts';
 import { externalError, LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
 import type { Clock } from '../../engine/time/clock.ts';
 
@@ -33,6 +34,7 @@ const BUSY = new Set([429, 503]);
 
 /** @throws LapseError `ERR_USAGE` when it is no URL of a server */
 export function serverUrl(option: string | undefined, env: NodeJS.ProcessEnv): string {
+  checkEnvironmentNames(env, new Set());
   const given = option ?? (env.LAPSE_URL || DEFAULT_URL);
   const url = URL.canParse(given) ? new URL(given) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol)) return given.replace(/\/+$/, '');

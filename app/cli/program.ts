@@ -31,12 +31,13 @@ export function program(onOutcome: (exitCode: number) => void): Command {
     .configureOutput({ outputError: () => {} })
     .exitOverride();
   addServe(lapse, onOutcome);
-  addSimulate(lapse);
+  addSimulate(lapse, onOutcome);
   addValidate(lapse, onOutcome);
   addImport(lapse, onOutcome);
   addSend(lapse, onOutcome);
   addReceive(lapse, onOutcome);
   addBench(lapse, onOutcome);
+  addCompletion(lapse);
   for (const name of NOT_BUILT_COMMANDS) addNotBuilt(lapse, name);
   const example = examples('lapse serve --demo', 'lapse send --help');
   return lapse.addHelpText(
@@ -80,7 +81,7 @@ function addServe(lapse: Command, onOutcome: OnOutcome): void {
     });
 }
 
-function addSimulate(lapse: Command): void {
+function addSimulate(lapse: Command, onOutcome: OnOutcome): void {
   lapse
     .command('simulate')
     .description(
@@ -96,11 +97,12 @@ function addSimulate(lapse: Command): void {
     .option('--out <file>', 'NDJSON output, - for standard output', '-')
     .addHelpText(
       'after',
-      examples('lapse simulate --config campaigns.yaml --events yesterday.ndjson.gz'),
+      '\nLines that are refused are written down with their number; the exit code is 1 when all are.\n' +
+        examples('lapse simulate --config campaigns.yaml --events yesterday.ndjson.gz'),
     )
     .action(async (options) => {
       const { simulateCommand } = await import('./commands/simulate.ts');
-      await simulateCommand({ ...lapse.opts(), ...options });
+      onOutcome(await simulateCommand({ ...lapse.opts(), ...options }));
     });
 }
 
@@ -190,6 +192,21 @@ function addBench(lapse: Command, onOutcome: OnOutcome): void {
     .action(async (_name, _args, _options, command: Command) => {
       const { benchCommand } = await import('./commands/bench.ts');
       onOutcome(await benchCommand(command.args, lapse.opts().json === true));
+    });
+}
+
+function addCompletion(lapse: Command): void {
+  lapse
+    .command('completion')
+    .description('Prints a script that completes commands and options in a shell.')
+    .argument('<shell>', 'bash, zsh or fish')
+    .addHelpText(
+      'after',
+      examples('eval "$(lapse completion bash)"', 'lapse completion fish | source'),
+    )
+    .action(async (shell: string) => {
+      const { completionCommand } = await import('./commands/completion.ts');
+      completionCommand(shell, lapse, lapse.opts().json === true);
     });
 }
 

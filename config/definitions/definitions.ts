@@ -7,6 +7,7 @@ import { type Campaign, type Definitions, NO_DEFINITIONS } from '../../operators
 import { campaignOf } from './campaign-schema.ts';
 import { crossProblems } from './cross-check.ts';
 import { type Complaint, type Environment, withEnvironment } from './environment.ts';
+import { checkEnvironmentNames } from './environment-names.ts';
 import { type FileInput, fileSchema } from './file-schema.ts';
 import { problemsOf } from './issues.ts';
 import { takeNotBuilt } from './not-built.ts';
@@ -32,11 +33,15 @@ export interface Configuration {
 /**
  * @param paths files and folders; with none the definitions are empty
  * @throws DefinitionsError with everything that is wrong
+ * @throws LapseError `ERR_SETTINGS` for a `LAPSE_…` variable that nothing reads
  */
 export function loadConfiguration(paths: readonly string[], env: Environment): Configuration {
   const problems: DefinitionsProblem[] = [];
   const files = readDefinitionFiles(paths, problems);
-  return configurationOf(files, env, problems);
+  const used = new Set<string>();
+  const configuration = configurationOf(files, env, problems, { used });
+  checkEnvironmentNames(env, used);
+  return configuration;
 }
 
 /** The definitions alone. @throws DefinitionsError with everything that is wrong */
@@ -62,7 +67,7 @@ export interface ParseOptions {
  */
 export function parseDefinitions(value: unknown, options: ParseOptions = {}): Definitions {
   const files = [{ file: options.file ?? '-', value }];
-  return configurationOf(files, options.env ?? {}, [], options.base).definitions;
+  return configurationOf(files, options.env ?? {}, [], options).definitions;
 }
 
 interface CheckedFile {
@@ -70,18 +75,23 @@ interface CheckedFile {
   readonly input: FileInput;
 }
 
+interface MergeContext extends Pick<ParseOptions, 'base'> {
+  /** Gets the names of the variables that files refer to. */
+  readonly used?: Set<string>;
+}
+
 function configurationOf(
   files: readonly DefinitionFile[],
   env: Environment,
   problems: DefinitionsProblem[],
-  base?: Definitions,
+  { used = new Set<string>(), base }: MergeContext = {},
 ): Configuration {
   const hasAllFiles = problems.length === 0;
   const copies: DefinitionFile[] = [];
   const checked: CheckedFile[] = [];
   for (const { file, value } of files) {
     const complaints: Complaint[] = [];
-    const copy = withEnvironment(value, env, complaints);
+    const copy = withEnvironment(value, env, complaints, used);
     for (const complaint of complaints) {
       problems.push({ file, ...complaint, code: 'ERR_DEFINITIONS' });
     }

@@ -17,19 +17,22 @@ const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{/g;
 /**
  * @param complaints gets a sentence for every variable that is missing and every value that no
  *   definition can hold
+ * @param used gets the names of all variables that are referred to
  * @returns a deep copy
  */
 export function withEnvironment(
   value: unknown,
   environment: Environment,
   complaints: Complaint[],
+  used = new Set<string>(),
 ): unknown {
-  return copy(value, '', 0, { environment, complaints, values: 0 });
+  return copy(value, '', 0, { environment, complaints, used, values: 0 });
 }
 
 interface Context {
   readonly environment: Environment;
   readonly complaints: Complaint[];
+  readonly used: Set<string>;
   /** Copied so far. Aliases of YAML can make a few lines stand for more than any memory holds. */
   values: number;
 }
@@ -72,7 +75,8 @@ function copy(value: unknown, path: string, depth: number, context: Context): un
   return result;
 }
 
-function substitute(text: string, path: string, { environment, complaints }: Context): string {
+function substitute(text: string, path: string, context: Context): string {
+  const { environment, complaints, used } = context;
   if (!text.includes('${')) return text;
   return text.replace(REFERENCE, (reference, name: string | undefined) => {
     if (reference === '$${') return '${';
@@ -81,6 +85,7 @@ function substitute(text: string, path: string, { environment, complaints }: Con
       complaints.push({ path, message });
       return reference;
     }
+    used.add(name);
     const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
     if (value !== undefined) return value;
     complaints.push({

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { userError } from '../../../engine/errors/errors.ts';
 import { mix32 } from '../../../engine/state/hash.ts';
 import { type Clock, systemClock } from '../../../engine/time/clock.ts';
+import { contentOf, linesOf } from './receive-lines.ts';
 import { type SignatureVerdict, verifySignature } from './receive-verify.ts';
 
 export interface ReceiverOptions {
@@ -24,7 +25,7 @@ export interface ReceiverOptions {
   readonly latencyMs?: number;
   /** `whsec_…`: signatures are checked, and requests with a bad one refused with 401. */
   readonly secret?: string;
-  /** Gets a line for each request. @default prints nothing */
+  /** Gets two lines for each request: what came, and its body. @default prints nothing */
   readonly print?: (line: string) => void;
   readonly onRequest?: (received: ReceivedRequest) => void;
   readonly clock?: Clock;
@@ -141,7 +142,7 @@ class ReceiverState {
     if (status === 200 && webhookId !== undefined) this.#remember(webhookId);
     const facts = { atMs, method, url, headers, webhookId, signature, isRepeat, status };
     const received: ReceivedRequest = { ...facts, body: text };
-    print?.(lineOf(received, content));
+    if (print !== undefined) for (const line of linesOf(received, content)) print(line);
     onRequest?.(received);
     return received;
   }
@@ -172,37 +173,6 @@ class ReceiverState {
       return;
     }
   }
-}
-
-interface Content {
-  readonly campaign: string;
-  readonly profiles: number;
-}
-
-/** What a payload of mode *variables* says; of any other body nothing is known. */
-function contentOf(text: string): Content {
-  try {
-    const parsed = JSON.parse(text) as { targetId?: unknown; profiles?: unknown } | null;
-    const profiles = Array.isArray(parsed?.profiles) ? parsed.profiles.length : 0;
-    const targetId = parsed?.targetId;
-    return { campaign: targetId === undefined ? '-' : String(targetId), profiles };
-  } catch {
-    return { campaign: '-', profiles: 0 };
-  }
-}
-
-function lineOf(received: ReceivedRequest, { campaign, profiles }: Content): string {
-  const { atMs, webhookId, headers, status, signature, isRepeat } = received;
-  const sentAtSeconds = Number(headers['webhook-timestamp'] ?? Number.NaN);
-  // The header has whole seconds, so this is what it took to the nearest second below.
-  const tookSeconds = Math.max(0, Math.floor(atMs / 1_000) - sentAtSeconds);
-  const took = Number.isNaN(tookSeconds) ? '-' : `${tookSeconds}s`;
-  const attempt = headers['webhook-attempt']?.toString() ?? '-';
-  const time = new Date(atMs).toISOString().slice(11, 23);
-  return (
-    `${time}  ${status}  ${webhookId ?? '-'}  signature ${signature}  campaign ${campaign}  ` +
-    `profiles ${profiles}  attempt ${attempt}  latency ${took}${isRepeat ? '  repeat' : ''}`
-  );
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

@@ -1,24 +1,12 @@
-import { type Logger, pino } from 'pino';
 import { loadConfiguration } from '../../../config/definitions/definitions.ts';
 import { resolveRuntime } from '../../../config/definitions/runtime.ts';
 import { LAPSE_VERSION } from '../../../config/definitions/version.ts';
 import { type LapseError, messageOf } from '../../../engine/errors/errors.ts';
 import { factsOf } from '../../../engine/health/causes.ts';
 import { Lapse } from '../../serve/lapse.ts';
+import { createLogger } from '../logger.ts';
 import { Ending } from './ending.ts';
 import type { ServeOptions } from './serve-options.ts';
-
-/** Fields are a closed set: cause, url, log, where, code, signal, ms and counts. */
-export function createLogger(): Logger {
-  return pino(
-    {
-      base: null,
-      level: process.env.LAPSE_LOG_LEVEL ?? 'info',
-      timestamp: pino.stdTimeFunctions.isoTime,
-    },
-    pino.destination({ dest: 2, sync: true }),
-  );
-}
 
 /** `lapse serve`: runs until SIGTERM or SIGINT; resolves with the exit code. */
 export async function serveCommand(options: ServeOptions): Promise<number> {
@@ -26,7 +14,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     const { demoCommand } = await import('./demo.ts');
     return demoCommand(options);
   }
-  const logger = createLogger();
+  const logger = createLogger({ asJson: options.json === true });
   const { definitions, runtime } = loadConfiguration(options.config ?? [], process.env);
   const settings = resolveRuntime({ ...options }, process.env, runtime);
   const started = performance.now();

@@ -8,7 +8,7 @@ import { externalError, messageOf } from '../../../engine/errors/errors.ts';
 import { formatInstant } from '../../../engine/time/duration.ts';
 import { readReceiver } from '../../simulate/read-receiver.ts';
 import { type SimulationSummary, simulate } from '../../simulate/simulation.ts';
-import { readInstant, readInteger, say } from '../command-line.ts';
+import { ExitCode, readInstant, readInteger, say } from '../command-line.ts';
 
 export interface SimulateOptions {
   readonly config: readonly string[];
@@ -23,8 +23,11 @@ export interface SimulateOptions {
 
 const FLUSH_CHARS = 64 * 1024;
 
-/** `lapse simulate`: the engine on a simulated clock; NDJSON out, a summary on stderr. */
-export async function simulateCommand(options: SimulateOptions): Promise<void> {
+/**
+ * `lapse simulate`: the engine on a simulated clock; NDJSON out, a summary on stderr. Resolves with
+ * the exit code: 1 when every line was refused.
+ */
+export async function simulateCommand(options: SimulateOptions): Promise<number> {
   const { definitions, runtime } = loadConfiguration(options.config, process.env);
   const out = new LineWriter(options.out ?? '-');
   const summary = await simulate({
@@ -42,6 +45,9 @@ export async function simulateCommand(options: SimulateOptions): Promise<void> {
   });
   await out.end();
   say(options.json === true ? JSON.stringify(summary) : sentenceOf(summary));
+  // A file of which nothing could be read is no run without results, but no run.
+  const isAllRefused = summary.lines > 0 && summary.rejected === summary.lines;
+  return isAllRefused ? ExitCode.failed : ExitCode.done;
 }
 
 function sentenceOf(summary: SimulationSummary): string {

@@ -51,12 +51,14 @@ function requestTo(
   });
 }
 
-test('receive: prints a line for each webhook and counts profiles', async () => {
+test('receive: prints who and what came with each webhook, and counts profiles', async () => {
   const { receiver, lines, received, send } = await receiverOf({ secret: SECRET });
   expect(await send(requestTo(receiver.url, 'msg_1'))).toMatchObject({ status: 200 });
   expect(lines[0]).toMatch(
-    /^\d\d:\d\d:\d\d\.\d{3} {2}200 {2}msg_1 {2}signature ok {2}campaign 42 {2}profiles 2 {2}attempt 2 {2}latency [01]s$/,
+    /^\d\d:\d\d:\d\d\.\d{3} {2}200 {2}msg_1 {2}signature ok {2}campaign 42 {2}profiles 2 {2}users ann, bob {2}attempt 2 {2}latency [01]s$/,
   );
+  expect(lines[1]).toBe(`${' '.repeat(14)}${received[0]!.body}`);
+  expect(lines).toHaveLength(2);
   expect(received[0]).toMatchObject({ webhookId: 'msg_1', signature: 'ok', isRepeat: false });
   expect(receiver.counts).toMatchObject({ requests: 1, accepted: 1, profiles: 2 });
 });
@@ -79,7 +81,8 @@ test('receive: counts repeats of an id apart', async () => {
   const { receiver, lines, send } = await receiverOf();
   for (let i = 0; i < 3; i++) await send(requestTo(receiver.url, 'msg_1'));
   expect(receiver.counts).toMatchObject({ accepted: 1, repeated: 2, profiles: 2 });
-  expect(lines[2]).toMatch(/ {2}repeat$/);
+  const repeats = lines.filter((_, i) => i % 2 === 0).map((line) => line.endsWith('  repeat'));
+  expect(repeats).toEqual([false, true, true]);
 });
 
 test('receive: fails at the rate asked for, equally for equal seeds', async () => {
