@@ -1,13 +1,6 @@
 import type { EventLimits } from './event-limits.ts';
 import { describe, type Rejection, rejection } from './rejection.ts';
 
-declare global {
-  interface String {
-    /** ES2024, in Node since 20: free for texts that hold Latin-1 only. */
-    isWellFormed(): boolean;
-  }
-}
-
 type Tree = Record<string, unknown>;
 
 /**

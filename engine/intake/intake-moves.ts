@@ -5,6 +5,7 @@
 
 import type { IncomingEvent, Leave } from '../envelope/records.ts';
 import type { LapseError } from '../errors/errors.ts';
+import { writeJson } from '../json/write-json.ts';
 import type { Acknowledgement } from './acknowledgement.ts';
 import { arrivalOf, type Join, leaveOf, nameOf, type Relay } from './identities.ts';
 import type { Hold } from './intake-holds.ts';
@@ -283,5 +284,5 @@ function nameOfUser({ userId, isAnonymous }: IncomingEvent): string {
 
 /** About what it takes while it waits. */
 function bytesOf(event: IncomingEvent): number {
-  return EVENT_BYTES + JSON.stringify(event.properties).length;
+  return EVENT_BYTES + writeJson(event.properties).length;
 }

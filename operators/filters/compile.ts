@@ -8,6 +8,7 @@ import { after, before, type DateTest, exactlyAgo, inLast, inNext, on } from './
 import type { Condition, Filter } from './filter.ts';
 import { compilePattern } from './operators.ts';
 import { propertyReader } from './property.ts';
+import { valueOfStored } from './stored-value.ts';
 import {
   equalTo,
   isFalse,
@@ -68,8 +69,10 @@ function anyOf(children: readonly Predicate[]): Predicate {
   };
 }
 
-function compileCondition(condition: Condition): Predicate {
-  const { op, value } = condition;
+function compileCondition(stored: Condition): Predicate {
+  const { op } = stored;
+  const value = op === 'bucket' ? stored.value : valueOfStored(stored.value);
+  const condition = { ...stored, value };
   if (op === 'bucket') {
     const { from, to } = bucketRange(value as BucketBounds);
     return ({ userBucket }) => userBucket >= from && userBucket <= to;
@@ -181,10 +184,12 @@ function textTest(
   };
 }
 
+type Bound = number | bigint;
+
 /** Comparisons with NaN are false, so a property that is no number fails them all. */
 function numberTest({ op, value }: Condition): ValueTest {
   if (op === 'between') {
-    const [low, high] = (value as readonly unknown[]).map(numberOf) as [number, number];
+    const [low, high] = (value as readonly unknown[]).map(numberOf) as [Bound, Bound];
     return (property) => {
       const number = numberOf(property);
       return number >= low && number <= high;

@@ -39,7 +39,7 @@ export interface Condition {
   /** `a.b` reaches inside; kept as written. Empty for `bucket`. */
   readonly property: string;
   readonly op: Operator;
-  /** As written in the definition (JSON). */
+  /** As written in the definition (JSON); large whole numbers as in `stored-value.ts`. */
   readonly value: unknown;
   /** Strings compare without regard to case. */
   readonly i?: true;

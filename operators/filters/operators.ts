@@ -35,7 +35,8 @@ function isText(value: unknown): boolean {
 }
 
 function isNumber(value: unknown): boolean {
-  return Number.isFinite(numberOf(value));
+  const number = numberOf(value);
+  return typeof number === 'bigint' || Number.isFinite(number);
 }
 
 function isRange(value: unknown): boolean {

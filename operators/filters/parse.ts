@@ -24,6 +24,7 @@ import {
   otherNameOf,
   patternRefusal,
 } from './operators.ts';
+import { storedValue } from './stored-value.ts';
 import { isScalar } from './values.ts';
 
 type Mapping = Readonly<Record<string, unknown>>;
@@ -227,7 +228,8 @@ function condition({ property, op, value, i, path }: Parts): Condition {
       op === 'matches' && typeof value === 'string' ? patternRefusal(value) : undefined;
     throw refusal(path, reason === undefined ? wanted : `${wanted} (${reason})`, value);
   }
-  return i ? { property, op, value, i: true } : { property, op, value };
+  const stored = storedValue(value);
+  return i ? { property, op, value: stored, i: true } : { property, op, value: stored };
 }
 
 const LONG_FORM_KEYS = ['property', 'op', 'value', 'i'];

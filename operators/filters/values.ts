@@ -1,8 +1,10 @@
 /** How single values are read and compared; the one place that coerces (E27). */
 
-export type Scalar = string | number | boolean;
+/** Whole numbers that a double does not hold are bigints, others never are. */
+export type Scalar = string | number | bigint | boolean;
 
 export function isScalar(value: unknown): value is Scalar {
+  if (typeof value === 'bigint') return true;
   if (typeof value === 'number') return Number.isFinite(value);
   return typeof value === 'string' || typeof value === 'boolean';
 }
@@ -13,12 +15,22 @@ export function isScalar(value: unknown): value is Scalar {
  */
 const NUMERIC = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
-/** The number of a number or of a text that is one (`"12"`, not `""` or `"0x10"`); else NaN. */
-export function numberOf(value: unknown): number {
-  if (typeof value === 'number') return value;
+const WHOLE = /^[+-]?\d+$/;
+/** Texts of more digits compare as doubles: reading them takes a time that grows with the square. */
+const WHOLE_CHARS_MAX = 100;
+
+/**
+ * The number of a number or of a text that is one (`"12"`, not `""` or `"0x10"`); else NaN. A
+ * bigint where a double would not be exact: both compare with each other.
+ */
+export function numberOf(value: unknown): number | bigint {
+  if (typeof value === 'number' || typeof value === 'bigint') return value;
   if (typeof value !== 'string' || !NUMERIC.test(value)) return Number.NaN;
   const number = Number(value);
-  return Number.isFinite(number) ? number : Number.NaN;
+  if (!Number.isFinite(number)) return Number.NaN;
+  const isExact = Math.abs(number) <= Number.MAX_SAFE_INTEGER;
+  if (isExact || value.length > WHOLE_CHARS_MAX || !WHOLE.test(value)) return number;
+  return BigInt(value.startsWith('+') ? value.slice(1) : value);
 }
 
 /** CleverTap's SDKs send booleans as `"True"` and `"False"`. */
@@ -37,7 +49,7 @@ export type ValueTest = (value: unknown) => boolean;
 export function equalTo(wanted: Scalar, ignoresCase: boolean): ValueTest {
   if (wanted === true) return isTrue;
   if (wanted === false) return isFalse;
-  if (!ignoresCase || typeof wanted === 'number') return (value) => value === wanted;
+  if (!ignoresCase || typeof wanted !== 'string') return (value) => value === wanted;
   const lower = wanted.toLowerCase();
   return (value) => typeof value === 'string' && value.toLowerCase() === lower;
 }

@@ -1,3 +1,4 @@
+import { writeJson } from '../../engine/json/write-json.ts';
 import type { PayloadField, VariablesContent } from '../definitions.ts';
 
 /** What a payload is made of. */
@@ -28,7 +29,7 @@ export function renderProfile(
     const value = fieldOf(field, subject, profile);
     if (value !== undefined && value !== null) element[NAMES[field]] = value;
   }
-  return JSON.stringify(element);
+  return writeJson(element);
 }
 
 const NAMES: Readonly<Record<PayloadField, string>> = {

@@ -6,6 +6,7 @@ import type { CampaignCounters } from '../campaign-counters.ts';
 import type { InactionRule } from '../definitions.ts';
 import { type PropertyReader, propertyReader } from '../filters/property.ts';
 import type { KeptProperties } from './kept-properties.ts';
+import { matchText } from './match-value.ts';
 import type { RuleNode } from './rule-book.ts';
 
 /** At most so many open windows a user and campaign. */
@@ -230,7 +231,7 @@ export class Inaction {
     return this.#textOf(this.#kept.propertiesOf(slot), rule.match.did) === text;
   }
 
-  /** A match value as text; numbers and strings stay apart. Undefined without one. */
+  /** A match value as text; undefined without one. */
   #textOf(properties: Record<string, unknown>, path: string): string | undefined {
     let read = this.#readers.get(path);
     if (read === undefined) {
@@ -238,7 +239,7 @@ export class Inaction {
       this.#readers.set(path, read);
     }
     const value = read(properties);
-    return value === undefined ? undefined : JSON.stringify(value);
+    return value === undefined ? undefined : matchText(value);
   }
 }
 

@@ -35,8 +35,11 @@ const text = fc.constantFrom(
   'ünï',
   '12x',
   '0x1',
+  '9007199254740993',
+  '+9007199254740993',
 );
-const number = fc.constantFrom(0, -0, 1, 10, 12, 12.5, -3);
+/** The last ones are one and the same as doubles. */
+const number = fc.constantFrom<number | bigint>(0, -0, 1, 12, 12.5, -3, 2n ** 53n, 2n ** 53n + 1n);
 const aroundNowMs = fc
   .integer({ min: -5 * 24, max: 5 * 24 })
   .map((hours) => NOW_MS + hours * HOUR_MS);

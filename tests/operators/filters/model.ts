@@ -25,10 +25,18 @@ function lookUp(properties: Readonly<Record<string, unknown>>, path: string): un
   return value ?? undefined;
 }
 
-function numeric(value: unknown): number | undefined {
-  if (typeof value === 'number') return value;
+function numeric(value: unknown): number | bigint | undefined {
+  if (typeof value === 'number' || typeof value === 'bigint') return value;
   if (typeof value !== 'string' || value.trim() !== value || !/^[-+.\deE]+$/.test(value)) return;
+  if (/^[-+]?\d{16,}$/.test(value)) return BigInt(value.replace('+', ''));
   return value !== '' && Number.isFinite(Number(value)) ? Number(value) : undefined;
+}
+
+/** Large whole numbers of definitions are written `{whole: "…"}`. */
+function asWritten(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asWritten);
+  const { whole } = (value ?? {}) as { whole?: string };
+  return whole === undefined ? value : BigInt(whole);
 }
 
 function same(property: unknown, wanted: unknown, i: boolean): boolean {
@@ -69,7 +77,8 @@ function dateMs(value: unknown, timezone: string): number | undefined {
   return isInstant ? Date.parse(value) : undefined;
 }
 
-function holds(condition: Condition, context: FilterContext): boolean {
+function holds(stored: Condition, context: FilterContext): boolean {
+  const condition = { ...stored, value: asWritten(stored.value) };
   const { op, value: wanted } = condition;
   if (op === 'bucket') return bucketHolds(wanted as Record<string, unknown>, context.userBucket);
   const property = lookUp(context.properties, condition.property);
@@ -89,7 +98,7 @@ function bucketHolds(bounds: Record<string, unknown>, bucket: number): boolean {
   });
 }
 
-function numberHolds(op: string, number: number, wanted: unknown): boolean {
+function numberHolds(op: string, number: number | bigint, wanted: unknown): boolean {
   if (op === 'between') {
     const [low, high] = wanted as unknown[];
     return number >= numeric(low)! && number <= numeric(high)!;

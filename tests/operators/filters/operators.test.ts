@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { parseJson } from '../../../engine/json/parse-json.ts';
+import { writeJson } from '../../../engine/json/write-json.ts';
 import { parseInstant } from '../../../engine/time/duration.ts';
 import { compileFilter, type FilterContext } from '../../../operators/filters/compile.ts';
 import { parseFilter } from '../../../operators/filters/parse.ts';
 import { evaluate } from './model.ts';
+
+const ORDER = 7_615_917_337_495_251_231n;
 
 const context: FilterContext = {
   properties: {
@@ -24,6 +28,9 @@ const context: FilterContext = {
     seconds: 1_767_517_200,
     ms: 1_767_517_200_000,
     birthday: '2026-01-04',
+    order: ORDER,
+    orders: [ORDER],
+    orderText: '7615917337495251231',
     nothing: null,
     soon: '2026-01-05T10:00:00Z',
     items: [{ sku: 'A1' }],
@@ -43,6 +50,36 @@ function decide(where: unknown, more: Partial<FilterContext> = {}): boolean {
 
 /** [where, does it pass] */
 const groups: Readonly<Record<string, readonly (readonly [unknown, boolean])[]>> = {
+  'large whole numbers': [
+    [{ order: ORDER }, true],
+    [{ order: ORDER + 1n }, false],
+    [{ order: Number(ORDER) }, false],
+    [{ order: '7615917337495251231' }, false],
+    [{ order: { ne: ORDER - 1n } }, true],
+    [{ order: { in: [1, ORDER] } }, true],
+    [{ order: { notIn: [ORDER - 1n, ORDER + 1n] } }, true],
+    [{ order: { gt: ORDER - 1n } }, true],
+    [{ order: { gt: ORDER } }, false],
+    [{ order: { gte: ORDER } }, true],
+    [{ order: { lt: '7615917337495251232' } }, true],
+    [{ order: { lt: '7615917337495251231' } }, false],
+    [{ order: { lte: ORDER - 1n } }, false],
+    [{ order: { gt: 10 } }, true],
+    [{ order: { lt: 1e30 } }, true],
+    [{ order: { between: [10, ORDER] } }, true],
+    [{ order: { between: [ORDER + 1n, ORDER + 2n] } }, false],
+    [{ n: { lt: ORDER } }, true],
+    [{ n: { between: [-ORDER, ORDER] } }, true],
+    [{ orders: ORDER }, true],
+    [{ orders: { contains: ORDER } }, true],
+    [{ orders: { containsAll: [ORDER, ORDER + 1n] } }, false],
+    [{ orderText: ORDER }, false],
+    [{ orderText: { gte: ORDER } }, true],
+    [{ orderText: { gt: ORDER } }, false],
+    [{ order: { exists: true } }, true],
+    [{ order: { matches: '7' } }, false],
+    [{ order: { after: '2020-01-01' } }, false],
+  ],
   equality: [
     [{ n: 10 }, true],
     [{ n: { eq: 11 } }, false],
@@ -174,10 +211,10 @@ const groups: Readonly<Record<string, readonly (readonly [unknown, boolean])[]>>
 };
 
 describe.each(Object.entries(groups))('operators on %s', (_, rows) => {
-  test.each(rows.map(([where, passes]) => ({ where: JSON.stringify(where), passes })))(
+  test.each(rows.map(([where, passes]) => ({ where: writeJson(where), passes })))(
     'filter: $where gives $passes',
     ({ where, passes }) => {
-      expect(decide(JSON.parse(where))).toBe(passes);
+      expect(decide(parseJson(where))).toBe(passes);
     },
   );
 });

@@ -12,7 +12,13 @@ describe('numbers in texts', () => {
     ['1e3', 1_000],
     ['1E-2', 0.01],
     ['00012', 12],
-    ['9007199254740993', 9_007_199_254_740_992],
+    ['9007199254740991', Number.MAX_SAFE_INTEGER],
+    ['9007199254740993', 2n ** 53n + 1n],
+    ['+9007199254740993', 2n ** 53n + 1n],
+    ['-9007199254740993', -(2n ** 53n) - 1n],
+    ['9007199254740993.0', 2 ** 53],
+    ['1e20', 1e20],
+    ['1'.repeat(30), BigInt('1'.repeat(30))],
   ])('%s is one', (text, number) => {
     expect(numberOf(text)).toBe(number);
   });
@@ -36,6 +42,11 @@ describe('numbers in texts', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+
+  test('are exact, but for those that would take long to read', () => {
+    const long = '9'.repeat(300);
+    expect(numberOf(long)).toBe(Number(long));
   });
 
   test('a long run of digits that is no number is given up at its end', () => {

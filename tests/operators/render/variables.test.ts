@@ -15,6 +15,16 @@ describe('a profile in body mode variables', () => {
     expect(text).toBe('{"ProfileData":{"plan":"pro"},"Email":"a@b.c"}');
   });
 
+  test('has large whole numbers with every digit', () => {
+    const profile = { email: 'a@b.c', account: 2n ** 64n - 1n };
+    const event = { order: 7_615_917_337_495_251_231n, lines: [{ no: -(2n ** 63n) }] };
+    const content = contentOf('profileData', 'eventProperties');
+    expect(renderProfile(content, { ...subject, profile, event })).toBe(
+      '{"ProfileData":{"account":18446744073709551615},' +
+        '"Event_properties":{"order":7615917337495251231,"lines":[{"no":-9223372036854775808}]}}',
+    );
+  });
+
   test('is an empty object for a user who has none of them', () => {
     const content = contentOf('email', 'objectId', 'profileData', 'eventProperties', 'pushToken');
     expect(renderProfile(content, subject)).toBe('{}');
