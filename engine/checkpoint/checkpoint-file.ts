@@ -3,6 +3,7 @@ import { LapseError } from '../errors/errors.ts';
 import type { Offset } from '../log/log.ts';
 import type { PartitionSnapshot } from '../partition/partition-state.ts';
 import { ARENA_CLASSES, CHUNK_BYTES } from '../state/arena.ts';
+import { CELL_BYTES, CELL_SLAB_SLOTS } from '../state/cell-slab.ts';
 import { isDedupeBlock } from '../state/dedupe-table.ts';
 import { BLOB_SLAB_SLOTS } from '../state/keyed-blobs.ts';
 import { CANCEL_FIELDS } from '../state/recent-cancels.ts';
@@ -53,6 +54,7 @@ function* sectionsOf(state: PartitionSnapshot): Generator<Uint8Array[]> {
   for (const words of state.aliases.slabs) yield [bytesOf(words)];
   for (const block of state.dedupe.blocks) yield [bytesOf(block.words)];
   yield [bytesOf(state.recentCancels.entries)];
+  for (const slab of state.cells.slabs) yield [new Uint8Array(slab)];
 }
 
 /** Writes and syncs the file; the caller renames it into place. Returns its length. */
@@ -130,6 +132,7 @@ function indexOf(checkpoint: Checkpoint, sections: readonly Section[]): Checkpoi
     },
     profiles: { slabs: state.profiles.slabs.length, slotsUsed: state.profiles.slotsUsed },
     aliases: { slabs: state.aliases.slabs.length, slotsUsed: state.aliases.slotsUsed },
+    cells: { slabs: state.cells.slabs.length, slotsUsed: state.cells.slotsUsed },
     dedupe: state.dedupe.blocks.map(({ count, newestMs }) => ({ count, newestMs })),
     sections,
   };
@@ -258,6 +261,13 @@ function checkpointOf(path: string, index: CheckpointIndex, reader: SectionReade
     return { ...block, words };
   });
   const cancels = reader.words((length) => length % (2 * CANCEL_FIELDS) === 0);
+  const cells = Array.from({ length: index.cells?.slabs ?? 0 }, () => {
+    const slab = reader.next();
+    if (slab.length !== CELL_SLAB_SLOTS * CELL_BYTES) {
+      throw corrupt(path, 'has a slab of keyed state of a wrong length');
+    }
+    return new Uint8Array(slab).buffer;
+  });
   return {
     partition: index.partition,
     partitionCount: index.partitionCount,
@@ -271,6 +281,7 @@ function checkpointOf(path: string, index: CheckpointIndex, reader: SectionReade
       profiles: { slabs: profiles, slotsUsed: index.profiles.slotsUsed },
       aliases: { slabs: aliases, slotsUsed: index.aliases.slotsUsed },
       dedupe: { blocks },
+      cells: { slabs: cells, slotsUsed: index.cells?.slotsUsed ?? 0 },
       recentCancels: { entries: new Float64Array(cancels.buffer) },
       shapes: index.shapes,
     },

@@ -1,5 +1,6 @@
 import type { Offset } from '../log/log.ts';
 import { CHUNK_BYTES } from '../state/arena.ts';
+import { CELL_SLAB_SLOTS } from '../state/cell-slab.ts';
 import { BLOB_SLAB_SLOTS } from '../state/keyed-blobs.ts';
 import { SLAB_SLOTS } from '../state/window-slab.ts';
 
@@ -28,6 +29,8 @@ export interface CheckpointIndex {
   readonly arena: { readonly chunks: number; readonly end: number; readonly bytesUsed: number };
   readonly profiles: { readonly slabs: number; readonly slotsUsed: number };
   readonly aliases: { readonly slabs: number; readonly slotsUsed: number };
+  /** Absent where nothing of it was stored. */
+  readonly cells?: { readonly slabs: number; readonly slotsUsed: number };
   readonly dedupe: readonly { readonly count: number; readonly newestMs: number }[];
   readonly sections: readonly Section[];
 }
@@ -56,6 +59,9 @@ export function indexProblem(index: CheckpointIndex): string | undefined {
   if (!isLate) return 'late windows that are no slots with times';
   if (!isTable(index.profiles, BLOB_SLAB_SLOTS)) return 'profiles that are no slabs';
   if (!isTable(index.aliases, BLOB_SLAB_SLOTS)) return 'aliases that are no slabs';
+  if (index.cells !== undefined && !isTable(index.cells, CELL_SLAB_SLOTS)) {
+    return 'keyed state that is no slabs';
+  }
   const isArena =
     isObject(arena) && [arena.chunks, arena.end, arena.bytesUsed].every(isWhole) && arena.end >= 8;
   if (!isArena || arena.end > Math.max(8, arena.chunks * CHUNK_BYTES)) return 'no arena';
@@ -74,6 +80,7 @@ export function indexProblem(index: CheckpointIndex): string | undefined {
     index.profiles.slabs +
     index.aliases.slabs +
     index.dedupe.length +
+    (index.cells?.slabs ?? 0) +
     LONE_SECTIONS;
   if (!isSections || index.sections.length !== wanted) return 'another number of sections';
   return undefined;

@@ -2,6 +2,7 @@ import { AliasTable } from '../state/alias-table.ts';
 import { Arena, type ArenaSnapshot } from '../state/arena.ts';
 import { type DedupeSnapshot, DedupeTable } from '../state/dedupe-table.ts';
 import type { KeyedBlobsSnapshot } from '../state/keyed-blobs.ts';
+import { KeyedState, type KeyedStateSnapshot } from '../state/keyed-state.ts';
 import { ProfileTable } from '../state/profile-table.ts';
 import { RecentCancels, type RecentCancelsSnapshot } from '../state/recent-cancels.ts';
 import { Shapes } from '../state/shapes.ts';
@@ -23,6 +24,7 @@ export interface PartitionSnapshot {
   readonly timeMs: number;
   readonly arena: ArenaSnapshot;
   readonly windows: WindowTableSnapshot;
+  readonly cells: KeyedStateSnapshot;
   readonly profiles: KeyedBlobsSnapshot;
   readonly aliases: KeyedBlobsSnapshot;
   readonly dedupe: DedupeSnapshot;
@@ -49,6 +51,8 @@ export class PartitionState {
 
   readonly arena = new Arena();
   readonly windows: WindowTable;
+  /** What operators remember of users, but for open windows. */
+  readonly cells: KeyedState;
   readonly profiles: ProfileTable;
   /** Of the ids that belong here: whose they are now. */
   readonly aliases: AliasTable;
@@ -58,6 +62,7 @@ export class PartitionState {
 
   constructor(options: PartitionStateOptions) {
     this.windows = new WindowTable(this.arena, options.deadlines, 0);
+    this.cells = new KeyedState(this.arena, 0);
     this.profiles = new ProfileTable(this.arena);
     this.aliases = new AliasTable(this.arena);
     this.dedupe = new DedupeTable(options.dedupeWindowMs ?? DAY_MS);
@@ -73,6 +78,7 @@ export class PartitionState {
       timeMs: this.timeMs,
       arena: this.arena.freeze(),
       windows: this.windows.freeze(),
+      cells: this.cells.freeze(),
       profiles: this.profiles.freeze(),
       aliases: this.aliases.freeze(),
       dedupe: this.dedupe.freeze(),
@@ -84,6 +90,7 @@ export class PartitionState {
   thaw(): void {
     this.arena.thaw();
     this.windows.thaw();
+    this.cells.thaw();
     this.profiles.thaw();
     this.aliases.thaw();
   }
@@ -95,6 +102,7 @@ export class PartitionState {
     this.arena.restore(snapshot.arena);
     this.shapes.restore(snapshot.shapes);
     this.windows.restore(snapshot.windows, snapshot.timeMs);
+    this.cells.restore(snapshot.cells, snapshot.timeMs);
     this.profiles.restore(snapshot.profiles);
     this.aliases.restore(snapshot.aliases);
     this.dedupe.restore(snapshot.dedupe);

@@ -2,7 +2,7 @@ import { EnvelopeReader } from '../envelope/envelope-reader.ts';
 import { epochFrom, leaveFrom, RecordFlag, RecordKind } from '../envelope/records.ts';
 import { LapseError } from '../errors/errors.ts';
 import { BEGINNING, type Offset, type StoredEnvelope } from '../log/log.ts';
-import { compareKeys, emptyKey } from '../state/key.ts';
+import { DueTimers, isCell, slotOf } from './due-timers.ts';
 import { PartitionState, type PartitionStateOptions } from './partition-state.ts';
 import type { Pipeline, PipelineFactory } from './pipeline.ts';
 
@@ -40,7 +40,7 @@ export class Partition {
   offset: Offset = BEGINNING;
   /** Without those that came from other partitions: each record that came in counts once. */
   recordsProcessed = 0;
-  /** Due time of the windows fired last, Unix ms; 0 before the first. */
+  /** Due time of the timers fired last, Unix ms; 0 before the first. */
   firedDueAtMs = 0;
   readonly #epoch: number;
   readonly #envelope = new EnvelopeReader();
@@ -48,10 +48,9 @@ export class Partition {
   #ordinal = 0;
   #next = 0;
   #isInside = false;
-  /** Windows taken at `#dueAtMs` that still have to be handled. */
-  #due: Int32Array = new Int32Array(0);
+  readonly #timers: DueTimers;
+  /** Of the timers taken, those before this have fired. */
   #dueAt = 0;
-  #dueAtMs = 0;
 
   constructor(options: PartitionOptions) {
     this.#epoch = options.epoch ?? Infinity;
@@ -68,6 +67,7 @@ export class Partition {
       emit: (topic, output) => options.onOutput(topic, output, this.#current, this.#ordinal++),
     });
     this.pipeline = pipeline;
+    this.#timers = new DueTimers(this.state, (a, b) => this.pipeline.compareTimers(a, b));
   }
 
   /** True while an envelope is only half processed: no snapshot then. */
@@ -80,7 +80,7 @@ export class Partition {
    * waits. Unix ms.
    */
   nextTurnAtMs(): number {
-    return Math.max(this.state.windows.wheel.nextTurnAtMs(), this.state.timeMs);
+    return Math.max(this.#timers.nextTurnAtMs(), this.state.timeMs);
   }
 
   /** Takes the next envelope. @throws LapseError `ERR_ENVELOPE_…`, `ERR_FENCED` */
@@ -145,39 +145,23 @@ export class Partition {
     }
   }
 
-  /** Fires what is due at or before `untilMs`, in order of (due, key, rule). */
+  /** Fires what is due at or before `untilMs`, in order of (due, user, campaign, operator, tag). */
   #advance(untilMs: number, isOverBudget: () => boolean): boolean {
-    const { wheel } = this.state.windows;
+    const timers = this.#timers;
     for (;;) {
-      while (this.#dueAt < this.#due.length) {
-        this.pipeline.onWindowDue(this.#due[this.#dueAt++]!, this.#dueAtMs);
+      while (this.#dueAt < timers.taken.length) {
+        this.#fire(timers.taken[this.#dueAt++]!, timers.dueAtMs);
         if (this.#dueAt % STRIDE === 0 && isOverBudget()) return false;
       }
-      const count = wheel.take(untilMs);
-      if (count === 0) return true;
-      this.#due = this.#sorted(wheel.taken.subarray(0, count));
+      if (!timers.take(untilMs)) return true;
       this.#dueAt = 0;
-      this.#dueAtMs = wheel.nowMs;
-      this.firedDueAtMs = wheel.nowMs;
+      this.firedDueAtMs = timers.dueAtMs;
     }
   }
 
-  /** The wheel gives a bucket in no order, and another one after a recovery. */
-  #sorted(slots: Int32Array): Int32Array {
-    if (slots.length === 1) return slots.slice();
-    const { windows } = this.state;
-    const a = emptyKey();
-    const b = emptyKey();
-    return slots.slice().sort((left, right) => {
-      windows.keyOf(left, a);
-      windows.keyOf(right, b);
-      return (
-        compareKeys(a, b) ||
-        this.pipeline.compareRules(windows.ruleOf(left), windows.ruleOf(right)) ||
-        windows.anchorAtMs(left) - windows.anchorAtMs(right) ||
-        windows.eventIdHiOf(left) - windows.eventIdHiOf(right) ||
-        windows.eventIdLoOf(left) - windows.eventIdLoOf(right)
-      );
-    });
+  #fire(ref: number, dueAtMs: number): void {
+    const slot = slotOf(ref);
+    if (!isCell(ref)) this.pipeline.onWindowDue(slot, dueAtMs);
+    else if (this.state.cells.endFiring(slot)) this.pipeline.onCellDue(slot, dueAtMs);
   }
 }

@@ -1,6 +1,7 @@
 import type { EnvelopeReader } from '../envelope/envelope-reader.ts';
 import type { Leave } from '../envelope/records.ts';
 import type { WindowDeadlines } from '../state/window-table.ts';
+import type { TimerOrder } from './due-timers.ts';
 import type { OutputEncoder } from './output-lanes.ts';
 import type { PartitionState } from './partition-state.ts';
 
@@ -15,8 +16,10 @@ export interface Pipeline extends WindowDeadlines {
   onWindowDue(slot: number, dueAtMs: number): void;
   /** A change of definitions. */
   onControl(control: unknown, atMs: number): void;
-  /** Order of two rules among windows of one key that are due together. */
-  compareRules(a: number, b: number): number;
+  /** The timer of a cell of keyed state has come due; it is taken, the cell still stands. */
+  onCellDue(slot: number, dueAtMs: number): void;
+  /** Order of two timers of one user that are due together: campaign, operator, tag. */
+  readonly compareTimers: TimerOrder;
   readonly encodeOutputs: OutputEncoder;
   /** About how many bytes an output takes, encoded or in memory. */
   outputBytes(topic: string, output: unknown): number;

@@ -50,6 +50,11 @@ export class TimingWheel {
     return this.#nowMs;
   }
 
+  /** Nothing is due before this. Unix ms. */
+  get quietBeforeMs(): number {
+    return this.#quietBeforeMs;
+  }
+
   /** Adds a timer; one that is overdue is due at the wheel's time. */
   add(slot: number, dueAtMs: number): void {
     this.#count++;
