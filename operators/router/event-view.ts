@@ -1,9 +1,9 @@
 import { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
 import { RecordFlag } from '../../engine/envelope/records.ts';
 import { mix32 } from '../../engine/state/hash.ts';
-import { emptyKey } from '../../engine/state/key.ts';
+import { emptyKey, type Key } from '../../engine/state/key.ts';
 import type { FilterContext } from '../filters/compile.ts';
-import type { EventAtHand } from './inaction.ts';
+import type { EventAtHand } from '../rules/inaction/windows.ts';
 
 const BUCKETS = 1000;
 
@@ -49,6 +49,11 @@ export class EventView implements EventAtHand, FilterContext {
 
   /** The user's fixed random bucket: of the id alone, so the same in every campaign for ever. */
   get userBucket(): number {
-    return mix32(this.key.hashHi ^ this.key.hashLo) % BUCKETS;
+    return bucketOf(this.key);
   }
+}
+
+/** The user's fixed random bucket, 0–999. */
+export function bucketOf(key: Key): number {
+  return mix32(key.hashHi ^ key.hashLo) % BUCKETS;
 }
