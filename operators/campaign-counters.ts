@@ -1,5 +1,7 @@
+import type { Decision } from './reports.ts';
+
 /** What the operators of a thread have done since it started; plain numbers, read by /metrics. */
-export interface CampaignCounters {
+export interface OperatorCounters {
   events: number;
   duplicates: number;
   historyOnly: number;
@@ -7,6 +9,12 @@ export interface CampaignCounters {
   windowsOpened: number;
   windowsCancelled: number;
   windowsFired: number;
+  /** A `did` without the property of `match`. */
+  windowsUnmatched: number;
+  /** What an operator wanted to remember of a user was too large. */
+  statesRefused: number;
+  deferred: number;
+  conversions: number;
   /** A 26th window of a user and campaign, or properties too large to keep. */
   windowsRefused: number;
   /** Restarts that a window has had its share of: it runs out as it is. */
@@ -24,6 +32,11 @@ export interface CampaignCounters {
   eventsMoved: number;
 }
 
+/** With candidates that a gate refused, by reason. */
+export interface CampaignCounters extends OperatorCounters {
+  [reason: `suppressed.${string}`]: number;
+}
+
 export function campaignCounters(): CampaignCounters {
   return {
     events: 0,
@@ -33,6 +46,10 @@ export function campaignCounters(): CampaignCounters {
     windowsOpened: 0,
     windowsCancelled: 0,
     windowsFired: 0,
+    windowsUnmatched: 0,
+    statesRefused: 0,
+    deferred: 0,
+    conversions: 0,
     windowsRefused: 0,
     restartsCapped: 0,
     windowsDropped: 0,
@@ -42,4 +59,12 @@ export function campaignCounters(): CampaignCounters {
     windowsMerged: 0,
     eventsMoved: 0,
   };
+}
+
+export function countDecision(counters: CampaignCounters, decision: Decision): void {
+  if (decision.type === 'suppressed') {
+    const name = `suppressed.${decision.reason}` as const;
+    counters[name] = (counters[name] ?? 0) + 1;
+  } else if (decision.type === 'deferred') counters.deferred++;
+  else if (decision.type === 'converted') counters.conversions++;
 }

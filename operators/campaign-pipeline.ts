@@ -6,13 +6,15 @@ import {
   RecordKind,
 } from '../engine/envelope/records.ts';
 import { LapseError } from '../engine/errors/errors.ts';
+import { isCell, slotOf, type TimerRef } from '../engine/partition/due-timers.ts';
 import type { Pipeline, PipelineFactory, PipelineHost } from '../engine/partition/pipeline.ts';
 import type { UserId } from '../engine/state/alias-table.ts';
 import { mix32, partitionOf } from '../engine/state/hash.ts';
-import { emptyKey, type Key, keyOf } from '../engine/state/key.ts';
+import { emptyKey, type Key, keyOf, rehash } from '../engine/state/key.ts';
 import type { CampaignCounters } from './campaign-counters.ts';
 import { deliveryBytes, encodeDeliveries } from './delivery/codec.ts';
 import type { Delivery } from './delivery/delivery.ts';
+import { GateChain } from './gates/chain.ts';
 import { Arriving } from './identity/arriving.ts';
 import { Leaving } from './identity/leaving.ts';
 import {
@@ -23,13 +25,25 @@ import {
   movedEvent,
   movedPart,
 } from './identity/parts.ts';
+import { Lives } from './lives.ts';
 import type { PartitionDefinitions } from './partition-definitions.ts';
-import { type Qualification, Qualifier } from './qualifier.ts';
-import { dueBefore } from './rules/due-before.ts';
-import { EventView } from './rules/event-view.ts';
-import { deadlineOf, Inaction } from './rules/inaction.ts';
-import { KeptProperties } from './rules/kept-properties.ts';
-import { type FrozenRuleBook, type Route, RuleBook, type RuleNode } from './rules/rule-book.ts';
+import { deliver } from './render/deliver.ts';
+import type { Report } from './reports.ts';
+import {
+  CampaignBook,
+  type DefinitionsDelta,
+  type FrozenCampaignBook,
+} from './router/campaign-book.ts';
+import { CellOwners } from './router/cell-owners.ts';
+import { dueBefore } from './router/due-before.ts';
+import { EventView } from './router/event-view.ts';
+import { compareEdges, type Edge, type Route } from './router/routes.ts';
+import { Scope } from './router/scope.ts';
+import { KeptProperties } from './rules/inaction/kept-properties.ts';
+import { deadlineOf, Inaction } from './rules/inaction/windows.ts';
+
+/** What may be done to a campaign that is defined. */
+export type LifeAction = 'pause' | 'resume' | 'stop' | 'archive' | 'complete';
 
 /** What a control record may say. */
 export type Control =
@@ -42,20 +56,24 @@ export type Control =
        */
       readonly publishedAtMs?: number;
     }
-  | { readonly type: 'publish'; readonly campaign: string };
+  | ({ readonly type: 'delta'; readonly publishedAtMs?: number } & DefinitionsDelta)
+  | { readonly type: 'publish'; readonly campaign: string }
+  | { readonly type: 'life'; readonly campaign: string; readonly action: LifeAction };
 
 export interface CampaignPipelineOptions {
   readonly counters: CampaignCounters;
-  /** Told of every qualification, before its delivery is handed over. */
-  readonly onQualified?: (qualification: Qualification) => void;
+  /** Told of every decision, in order. */
+  readonly onReport?: (report: Report) => void;
 }
 
 /** Topics of the partitions' input: what moves goes there; every other output is a delivery. */
 const INPUT = 'in.';
 /** So that a hash of 0 does not stay 0 when mixed. */
 const FINGERPRINT_SALT = 0x9e3779b9;
+/** Kinds below are what "anything" means to a rule: track, page, screen, but no identify. */
+const ACTIVITY = new Set<number>([RecordKind.track, RecordKind.page, RecordKind.screen]);
 
-/** The operators of Lapse in one partition: profiles, rules, gates, rendering. */
+/** The operators of Lapse in one partition: router, profiles, rules, gates, goals, rendering. */
 export function campaignPipeline(options: CampaignPipelineOptions): PipelineFactory {
   return (host) => new CampaignPipeline(host, options);
 }
@@ -63,39 +81,55 @@ export function campaignPipeline(options: CampaignPipelineOptions): PipelineFact
 class CampaignPipeline implements Pipeline {
   readonly #host: PipelineHost;
   readonly #counters: CampaignCounters;
-  readonly #qualifier: Qualifier;
-  readonly #book: RuleBook;
+  readonly #book: CampaignBook;
   readonly #event = new EventView();
   readonly #kept: KeptProperties;
-  readonly #inaction: Inaction;
+  readonly #scope: Scope;
+  readonly #owners: CellOwners;
+  readonly #lives: Lives;
   readonly #leaving: Leaving;
   readonly #arriving: Arriving;
   readonly #key = emptyKey();
   #routes: (Route | undefined)[] = [];
   #routesOf = -1;
+  #routesVersion = -1;
 
   constructor(host: PipelineHost, options: CampaignPipelineOptions) {
+    const { state } = host;
+    const { counters, onReport } = options;
     this.#host = host;
-    this.#counters = options.counters;
-    this.#qualifier = new Qualifier(host, options.counters, options.onQualified);
-    this.#book = new RuleBook(() => host.state.recentCancels.rulesAt(host.state.timeMs));
-    this.#kept = new KeptProperties(host.state);
-    this.#inaction = new Inaction(host.state, this.#kept, options.counters);
-    this.#leaving = new Leaving(host.state, this.#book, this.#kept);
-    this.#arriving = new Arriving({
-      state: host.state,
-      book: this.#book,
-      kept: this.#kept,
-      inaction: this.#inaction,
-      counters: options.counters,
+    this.#counters = counters;
+    this.#book = new CampaignBook(() => state.recentCancels.rulesAt(state.timeMs));
+    this.#kept = new KeptProperties(state);
+    const windows = new Inaction(state, this.#kept, counters);
+    const chain = new GateChain((scope, candidate) => {
+      host.emit(`out.${scope.campaign.webhook}`, deliver(scope, candidate));
     });
+    this.#scope = new Scope({
+      state,
+      book: this.#book,
+      event: this.#event,
+      counters,
+      windows,
+      kept: this.#kept,
+      onReport,
+      onQualified: (scope, occurrence, atMs) => chain.start(scope, occurrence, atMs),
+    });
+    this.#owners = new CellOwners(this.#book, chain);
+    const parts = { scope: this.#scope, owners: this.#owners };
+    this.#lives = new Lives(this.#scope, chain);
+    this.#leaving = new Leaving(parts);
+    this.#arriving = new Arriving(parts);
   }
 
   onEvent(envelope: EnvelopeReader, i: number): void {
     this.#counters.events++;
-    if (envelope.serial !== this.#routesOf) this.#readRoutes(envelope);
-    const route = this.#routes[envelope.name[i]!];
-    const isIdentify = envelope.kind[i] === RecordKind.identify;
+    if (envelope.serial !== this.#routesOf || this.#book.version !== this.#routesVersion) {
+      this.#readRoutes(envelope);
+    }
+    const kind = envelope.kind[i]!;
+    const route = this.#routeOf(kind, envelope.name[i]!);
+    const isIdentify = kind === RecordKind.identify;
     // Nobody asks about this event: it is neither unpacked nor remembered.
     if (route === undefined && !isIdentify) return;
     const { state } = this.#host;
@@ -116,45 +150,74 @@ class CampaignPipeline implements Pipeline {
     }
     if (state.isAhead) this.#fireBefore(key, state.nowMs);
     if (isIdentify) this.#identify();
-    if (route !== undefined) this.#route(route, envelope, i);
+    if (route !== undefined) this.#follow(route, envelope, i);
   }
 
   onWindowDue(slot: number, dueAtMs: number): void {
     const { windows } = this.#host.state;
-    const node = this.#book.nodeOf(windows.ruleOf(slot));
-    const campaign = this.#book.campaignOf(node.campaignId);
-    if (campaign !== undefined && !node.isDropped) {
+    const node = this.#book.nodes.nodeOf(windows.ruleOf(slot));
+    const entry = this.#book.entryOf(node.campaignId);
+    const { rule } = node;
+    if (entry !== undefined && !node.isDropped && rule.kind === 'inaction') {
+      const scope = this.#scope;
       windows.keyOf(slot, this.#key);
-      this.#qualifier.qualify(campaign, this.#key, dueAtMs, {
-        lo: windows.eventIdLoOf(slot),
-        hi: windows.eventIdHiOf(slot),
-        properties: this.#kept.propertiesOf(slot),
-      });
+      rehash(this.#key);
+      scope.useRule(node, this.#key);
+      scope.entry = entry;
+      const properties = this.#kept.propertiesOf(slot);
+      const [lo, hi] = [windows.eventIdLoOf(slot), windows.eventIdHiOf(slot)];
+      const match = scope.windows.matchOf(rule, 'did', properties);
+      const eventAtMs = windows.anchorAtMs(slot);
+      scope.qualify({ lo, hi, eventAtMs, match, properties }, dueAtMs);
       this.#counters.windowsFired++;
     } else this.#counters.windowsDropped++;
     windows.release(slot);
-    this.#closed(node, 1);
+    this.#book.closed(node, 1);
   }
+
+  onCellDue(slot: number, dueAtMs: number): void {
+    const { cells } = this.#host.state;
+    const scope = this.#scope;
+    // Of its own: what the operator stores may move the arena's bytes.
+    const key = copyOf(cells, slot, this.#key);
+    scope.key = key;
+    const owner = this.#owners.use(scope, cells.operatorOf(slot));
+    if (owner !== undefined) {
+      owner.onTimer(scope, cells.matchOf(slot), cells.valueOf(slot), dueAtMs);
+    } else this.#owners.drop(scope, slot);
+  }
+
+  readonly compareTimers = (a: TimerRef, b: TimerRef): number => {
+    const { windows } = this.#host.state;
+    const [left, right] = [slotOf(a), slotOf(b)];
+    if (isCell(a) && isCell(b)) {
+      return this.#owners.compare(this.#host.state.cells, left, right);
+    }
+    if (isCell(a) !== isCell(b)) {
+      const [ours, theirs] = [this.#campaignOf(a), this.#campaignOf(b)];
+      // Of one campaign the window first: what waits was decided before.
+      return ours === theirs ? Number(isCell(a)) - Number(isCell(b)) : ours < theirs ? -1 : 1;
+    }
+    return (
+      this.#book.compare(windows.ruleOf(left), windows.ruleOf(right)) ||
+      windows.anchorAtMs(left) - windows.anchorAtMs(right) ||
+      windows.eventIdHiOf(left) - windows.eventIdHiOf(right) ||
+      windows.eventIdLoOf(left) - windows.eventIdLoOf(right)
+    );
+  };
 
   onControl(control: unknown, atMs: number): void {
     const change = control as Control;
-    if (change.type === 'definitions') {
-      this.#book.apply(change.definitions, Math.max(atMs, change.publishedAtMs ?? atMs));
-    } else this.#book.publish(change.campaign, atMs);
-    this.#event.timezone = this.#book.definitions.settings.timezone;
-    this.#routesOf = -1;
+    this.#lives.change(change, atMs);
+    this.#event.timezone = this.#book.settings.timezone;
   }
 
   dueAtMs(rule: number, anchorAtMs: number, extendedMs: number): number {
-    const { rule: inaction } = this.#book.nodeOf(rule);
+    const { rule: inaction } = this.#book.nodes.nodeOf(rule);
     if (inaction.kind !== 'inaction') {
       throw new LapseError('ERR_RULE_KIND', `Rule ${rule} opens no windows.`);
     }
     return deadlineOf(inaction, anchorAtMs, extendedMs) + inaction.graceMs;
-  }
-
-  compareRules(a: number, b: number): number {
-    return this.#book.compare(a, b);
   }
 
   encodeOutputs(topic: string, outputs: readonly unknown[]): Uint8Array {
@@ -170,11 +233,7 @@ class CampaignPipeline implements Pipeline {
   onLeave(leave: Leave): void {
     const { nowMs } = this.#host.state;
     this.#fireBefore(keyOf(leave.from.id, leave.from.isAnonymous), leave.joinedAtMs);
-    this.#leaving.leave(
-      leave,
-      (part) => this.#move(movedPart(part, nowMs), leave.to),
-      (node, windows) => this.#closed(node, windows),
-    );
+    this.#leaving.leave(leave, (part) => this.#move(movedPart(part, nowMs), leave.to));
   }
 
   arrivalsIn(outputs: readonly unknown[]): readonly string[] {
@@ -187,36 +246,49 @@ class CampaignPipeline implements Pipeline {
     const { nowMs } = this.#host.state;
     const part = decodePart(bytes);
     const key = keyOf(part.to.id, part.to.isAnonymous);
-    // Gone on meanwhile: it follows, and arrives where the user is.
+    // Has joined another id meanwhile: it follows, and arrives where the user is.
     const alias = this.#host.state.aliases.get(key);
     if (alias !== undefined) this.#move(movedPart({ ...part, to: alias.to }, nowMs), alias.to);
     else {
       if (part.kind === 'begin') this.#fireBefore(key, part.joinedAtMs);
-      this.#arriving.take(part, (node, windows) => this.#closed(node, windows));
+      this.#arriving.take(part);
     }
-    this.#routesOf = -1;
   }
 
-  freeze(): FrozenRuleBook {
+  freeze(): FrozenCampaignBook {
     return this.#book.freeze();
   }
 
   restore(frozen: unknown): void {
-    this.#book.restore(frozen as FrozenRuleBook);
-    this.#event.timezone = this.#book.definitions.settings.timezone;
-    this.#routesOf = -1;
+    this.#book.restore(frozen as FrozenCampaignBook);
+    this.#event.timezone = this.#book.settings.timezone;
+  }
+
+  #campaignOf(ref: TimerRef): string {
+    const { windows, cells } = this.#host.state;
+    const slot = slotOf(ref);
+    if (isCell(ref)) return this.#owners.campaignOf(cells.operatorOf(slot));
+    return this.#book.nodes.nodeOf(windows.ruleOf(slot)).campaignId;
   }
 
   #fireBefore(user: Key, receivedAtMs: number): void {
     const { state } = this.#host;
-    for (const { slot, atMs } of dueBefore(state, this.#book, user, receivedAtMs)) {
-      state.windows.wheel.remove(slot);
-      this.onWindowDue(slot, atMs);
+    const { nowMs } = state;
+    for (const { ref, atMs } of dueBefore(
+      state,
+      this.#book,
+      user,
+      receivedAtMs,
+      this.compareTimers,
+    )) {
+      const slot = slotOf(ref);
+      state.nowMs = atMs;
+      if (!isCell(ref)) {
+        state.windows.wheel.remove(slot);
+        this.onWindowDue(slot, atMs);
+      } else if (state.cells.takeTimer(slot)) this.onCellDue(slot, atMs);
     }
-  }
-
-  #closed(node: RuleNode, windows: number): void {
-    if (this.#book.closed(node, windows)) this.#routesOf = -1;
+    state.nowMs = nowMs;
   }
 
   #move(output: MoveOutput, to: UserId): void {
@@ -244,8 +316,20 @@ class CampaignPipeline implements Pipeline {
   }
 
   #readRoutes(envelope: EnvelopeReader): void {
-    this.#routes = envelope.names.map((name) => this.#book.routeOf(name));
+    const { routes } = this.#book;
+    const { any } = routes;
+    this.#routes = envelope.names.map((name) => {
+      const route = routes.of(name);
+      if (any.length === 0) return route;
+      return route === undefined ? any : [...route, ...any].sort(compareEdges);
+    });
     this.#routesOf = envelope.serial;
+    this.#routesVersion = this.#book.version;
+  }
+
+  /** An event that is no activity has no name, and whoever wants any activity is not asked. */
+  #routeOf(kind: number, name: number): Route | undefined {
+    return ACTIVITY.has(kind) ? this.#routes[name] : undefined;
   }
 
   #identify(): void {
@@ -255,51 +339,57 @@ class CampaignPipeline implements Pipeline {
     } catch (error) {
       if (!(error instanceof LapseError && error.domain === 'user')) throw error;
       this.#counters.profilesRefused++;
+      return;
+    }
+    if (this.#book.attributeNodes.length > 0) this.#hearAttributes(properties);
+  }
+
+  #hearAttributes(properties: Readonly<Record<string, unknown>>): void {
+    const scope = this.#scope;
+    for (const node of this.#book.attributeNodes) {
+      const wanted = node.kind.attributes!(node.rule);
+      if (!wanted.some((path) => Object.hasOwn(properties, path.split('.')[0]!))) continue;
+      scope.useRule(node, this.#event.key);
+      scope.entry = this.#book.entryFor(node.campaignId);
+      scope.mayOpen = this.#book.isOpen(node) && this.#event.eventAtMs >= node.publishedAtMs;
+      node.kind.onAttribute!(scope);
     }
   }
 
-  #route(route: Route, envelope: EnvelopeReader, i: number): void {
+  #follow(route: Route, envelope: EnvelopeReader, i: number): void {
+    const scope = this.#scope;
     const event = this.#event;
-    const { flags } = envelope;
-    // An event that is both cancels first and then opens.
-    for (const { node, predicate } of route.cancels) {
+    const isHistory = (envelope.flags[i]! & RecordFlag.historyOnly) !== 0;
+    if (isHistory) this.#counters.historyOnly++;
+    scope.envelope = envelope;
+    scope.index = i;
+    for (const edge of route) {
+      const { input, predicate } = edge;
+      if (isHistory && !input.takesHistory) continue;
+      scope.mayOpen = this.#mayOpen(edge, event.eventAtMs);
+      if (input.opensOnly && !scope.mayOpen) continue;
       if (predicate !== undefined && !predicate.holds(event, event.serial)) continue;
-      if (node.rule.kind !== 'inaction') continue;
-      const closed = this.#inaction.cancel(node, node.rule, event);
-      this.#counters.windowsCancelled += closed;
-      this.#closed(node, closed);
-    }
-    if ((flags[i]! & RecordFlag.historyOnly) !== 0) {
-      this.#counters.historyOnly++;
-      return;
-    }
-    for (const { node, predicate } of route.opens) {
-      if (event.eventAtMs < node.publishedAtMs) continue;
-      if (predicate !== undefined && !predicate.holds(event, event.serial)) continue;
-      this.#open(node, envelope, i);
-    }
-    for (const { node, predicate } of route.actions) {
-      if (event.eventAtMs < node.publishedAtMs) continue;
-      if (predicate !== undefined && !predicate.holds(event, event.serial)) continue;
-      const campaign = this.#book.campaignOf(node.campaignId);
-      if (campaign === undefined) continue;
-      this.#qualifier.qualify(campaign, event.key, event.nowMs, {
-        lo: event.eventIdLo,
-        hi: event.eventIdHi,
-        properties: event.properties,
-      });
+      edge.records++;
+      scope.key = event.key;
+      if (edge.campaign !== undefined) scope.entry = edge.campaign;
+      if (edge.node !== undefined) scope.useRule(edge.node, event.key);
+      edge.listener.onEvent(scope, input.role);
     }
   }
 
-  #open(node: RuleNode, envelope: EnvelopeReader, i: number): void {
-    if (node.rule.kind !== 'inaction') return;
-    const kept = this.#kept.keep(envelope, i);
-    if (kept === undefined) {
-      this.#counters.windowsRefused++;
-      return;
-    }
-    const opening = this.#inaction.open(node, node.rule, this.#event, kept);
-    if (opening === 'opened') this.#counters.windowsOpened++;
-    else if (opening === 'refused') this.#counters.windowsRefused++;
+  #mayOpen({ node, campaign }: Edge, eventAtMs: number): boolean {
+    if (node === undefined || campaign === undefined || campaign.life !== 'running') return false;
+    if (node.isRetired || eventAtMs < node.publishedAtMs) return false;
+    const { endAtMs } = campaign.campaign.schedule;
+    return endAtMs === undefined || this.#host.state.nowMs <= endAtMs;
   }
+}
+
+/** The key of a cell in bytes of its own. */
+function copyOf(cells: PipelineHost['state']['cells'], slot: number, key: Key): Key {
+  cells.keyOf(slot, key);
+  const bytes = key.bytes.slice(key.start, key.start + key.length);
+  const copy = { ...key, bytes, start: 0 };
+  rehash(copy);
+  return copy;
 }

@@ -25,7 +25,8 @@ export function partitionDefinitions(
   return { ...rest, campaigns: definitions.campaigns.map(partitionCampaign) };
 }
 
-function partitionCampaign(campaign: PartitionCampaign): PartitionCampaign {
+/** A copy without what the partitions must not know. */
+export function partitionCampaign(campaign: PartitionCampaign): PartitionCampaign {
   const { mode, type, fields } = campaign.content;
   return { ...campaign, content: { mode, type, fields } };
 }

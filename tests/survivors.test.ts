@@ -29,7 +29,7 @@ import { Lane } from '../operators/delivery/lane.ts';
 import { holdUntilMsOf } from '../operators/delivery/retry.ts';
 import { compileFilter } from '../operators/filters/compile.ts';
 import { parseFilter } from '../operators/filters/parse.ts';
-import { KeptProperties } from '../operators/rules/kept-properties.ts';
+import { KeptProperties } from '../operators/rules/inaction/kept-properties.ts';
 import { batchOf } from './connectors/logs/storage-batches.ts';
 import {
   BASE_MS,

@@ -6,13 +6,16 @@ import { partitionOf } from '../../engine/state/hash.ts';
 import { type CampaignCounters, campaignCounters } from '../../operators/campaign-counters.ts';
 import { type Control, campaignPipeline } from '../../operators/campaign-pipeline.ts';
 import type { Delivery } from '../../operators/delivery/delivery.ts';
-import type { Qualification } from '../../operators/qualifier.ts';
+import type { Report } from '../../operators/reports.ts';
 
-/** A qualification with the delivery that was made of it. */
-export interface Qualified {
-  readonly qualification: Qualification;
-  readonly webhook: string;
-  readonly delivery: Delivery;
+/** What came out of the partitions: a decision, or a delivery for the lane of a webhook. */
+export interface PartitionOutput {
+  readonly atMs: number;
+  readonly campaignId: string;
+  readonly userId: string;
+  readonly report?: Report;
+  readonly delivery?: Delivery;
+  readonly webhook?: string;
 }
 
 /**
@@ -23,8 +26,7 @@ export class SimulatedPartitions {
   readonly counters: CampaignCounters = campaignCounters();
   readonly #partitions: Partition[];
   readonly #writer = new EnvelopeWriter();
-  #qualifications: Qualification[] = [];
-  #qualified: Qualified[] = [];
+  #outputs: PartitionOutput[] = [];
   #offset = 0;
   readonly #identities = new Identities();
   readonly #moves: { topic: string; target: Partition; output: unknown }[] = [];
@@ -38,7 +40,10 @@ export class SimulatedPartitions {
           reorderWindowMs,
           createPipeline: campaignPipeline({
             counters: this.counters,
-            onQualified: (qualification) => this.#qualifications.push(qualification),
+            onReport: (report) => {
+              const { atMs, campaignId, userId } = report;
+              this.#outputs.push({ atMs, campaignId, userId, report });
+            },
           }),
           onOutput: (topic, output) => this.#onOutput(topic, output),
         }),
@@ -49,18 +54,20 @@ export class SimulatedPartitions {
     return this.#partitions.reduce((sum, { state }) => sum + state.windows.count, 0);
   }
 
-  control(control: Control, atMs: number): void {
+  /** @returns what it brings about at once, in order of user and campaign */
+  control(control: Control, atMs: number): PartitionOutput[] {
     for (const partition of this.#partitions) {
       this.#writer.addJson(RecordKind.control, control, atMs);
       this.#process(partition);
     }
+    return this.#take().sort(byUserAndCampaign);
   }
 
   /**
-   * Takes an event in and gives who qualified by it, in order. Its user may be changed to whose it
+   * Takes an event in and gives what it brings about, in order. Its user may be changed to whose it
    * is now, as at the doors.
    */
-  event(event: IncomingEvent, receivedAtMs: number): Qualified[] {
+  event(event: IncomingEvent, receivedAtMs: number): PartitionOutput[] {
     for (const join of this.#identities.join(event, receivedAtMs)) {
       this.#writer.addJson(RecordKind.leave, leaveOf(join, ''), receivedAtMs);
       this.#process(this.#partitionOf(join.from.id));
@@ -81,8 +88,8 @@ export class SimulatedPartitions {
     );
   }
 
-  /** Brings time to `atMs` where something waits for it; who qualified, by user and campaign. */
-  tick(atMs: number): Qualified[] {
+  /** Brings time to `atMs` where something waits for it; what that brings about, by user and campaign. */
+  tick(atMs: number): PartitionOutput[] {
     for (const partition of this.#partitions) {
       if (partition.nextTurnAtMs() > atMs) continue;
       this.#writer.addTick(atMs);
@@ -113,26 +120,22 @@ export class SimulatedPartitions {
       this.#moves.push({ topic, target: this.#partitions[Number(name)]!, output });
       return;
     }
-    this.#qualified.push({
-      // Each qualification is handed over before its delivery.
-      qualification: this.#qualifications.at(-1)!,
-      webhook: name,
-      delivery: output as Delivery,
-    });
+    const delivery = output as Delivery;
+    const { dueAtMs: atMs, campaignId, userId } = delivery;
+    this.#outputs.push({ atMs, campaignId, userId, webhook: name, delivery });
   }
 
-  #take(): Qualified[] {
-    const qualified = this.#qualified;
-    this.#qualified = [];
-    this.#qualifications = [];
-    return qualified;
+  #take(): PartitionOutput[] {
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
   }
 }
 
-function byUserAndCampaign(a: Qualified, b: Qualified): number {
+function byUserAndCampaign(a: PartitionOutput, b: PartitionOutput): number {
   return (
-    a.qualification.atMs - b.qualification.atMs ||
-    Buffer.compare(Buffer.from(a.qualification.userId), Buffer.from(b.qualification.userId)) ||
-    Buffer.compare(Buffer.from(a.qualification.campaignId), Buffer.from(b.qualification.campaignId))
+    a.atMs - b.atMs ||
+    Buffer.compare(Buffer.from(a.userId), Buffer.from(b.userId)) ||
+    Buffer.compare(Buffer.from(a.campaignId), Buffer.from(b.campaignId))
   );
 }

@@ -4,8 +4,9 @@ import type { SenderAttempt } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import { outcomesOf } from '../../operators/delivery/log-lane.ts';
+import type { Report } from '../../operators/reports.ts';
 import { ScriptedReceiver } from './scripted-receiver.ts';
-import { type Qualified, SimulatedPartitions } from './simulated-partitions.ts';
+import { type PartitionOutput, SimulatedPartitions } from './simulated-partitions.ts';
 import { SimulatedSender } from './simulated-sender.ts';
 import { type SimulationLine, SimulationLines } from './simulation-lines.ts';
 
@@ -34,6 +35,9 @@ export interface SimulationSummary {
   readonly rejected: number;
   readonly duplicates: number;
   readonly qualified: number;
+  /** Refused by a gate. */
+  readonly suppressed: number;
+  readonly converted: number;
   readonly attempts: number;
   readonly delivered: number;
   readonly failed: number;
@@ -67,7 +71,16 @@ class Simulation {
   readonly #sender: SimulatedSender;
   #nowMs = 0;
   #isPublished = false;
-  readonly #counts = { lines: 0, rejected: 0, qualified: 0, attempts: 0, delivered: 0, failed: 0 };
+  readonly #counts = {
+    lines: 0,
+    rejected: 0,
+    qualified: 0,
+    suppressed: 0,
+    converted: 0,
+    attempts: 0,
+    delivered: 0,
+    failed: 0,
+  };
 
   constructor(options: SimulationOptions) {
     this.#options = options;
@@ -128,12 +141,12 @@ class Simulation {
     this.#passTimeBefore(atMs);
     this.#nowMs = Math.max(this.#nowMs, atMs);
     const { definitions } = this.#options;
-    this.#partitions.control({ type: 'definitions', definitions }, atMs);
+    this.#handle(this.#partitions.control({ type: 'definitions', definitions }, atMs));
   }
 
   #take(line: Exclude<SimulationLine, { kind: 'rejected' }>, lineNumber: number): void {
     if (line.kind === 'event') {
-      this.#qualify(this.#partitions.event(line.event, line.atMs));
+      this.#handle(this.#partitions.event(line.event, line.atMs));
       return;
     }
     const { control, campaign, atMs } = line;
@@ -148,7 +161,7 @@ class Simulation {
       const known = campaigns.map(({ id }) => id).join(', ');
       const message = `campaign must be one of ${known}, got ${JSON.stringify(campaign)}.`;
       this.#reject(lineNumber, 'ERR_CAMPAIGN_UNKNOWN', message, atMs);
-    } else this.#partitions.control({ type: 'publish', campaign }, atMs);
+    } else this.#handle(this.#partitions.control({ type: 'publish', campaign }, atMs));
   }
 
   /** Does everything that comes before the lines of `atMs`. */
@@ -160,17 +173,35 @@ class Simulation {
       );
       if (next >= atMs || next > this.#untilMs) return;
       this.#nowMs = next;
-      if (this.#partitions.nextTurnAtMs() <= next) this.#qualify(this.#partitions.tick(next));
+      if (this.#partitions.nextTurnAtMs() <= next) this.#handle(this.#partitions.tick(next));
       this.#sender.run(next);
     }
   }
 
-  #qualify(qualified: readonly Qualified[]): void {
-    for (const { qualification, webhook, delivery } of qualified) {
-      const { atMs, campaignId, userId, window } = qualification;
+  #handle(outputs: readonly PartitionOutput[]): void {
+    for (const { report, delivery, webhook } of outputs) {
+      if (report !== undefined) this.#tell(report);
+      if (delivery !== undefined) this.#sender.offer(webhook!, [delivery], this.#nowMs);
+    }
+  }
+
+  #tell(report: Report): void {
+    const { atMs, campaignId: campaign, userId: user } = report;
+    const { type } = report;
+    if (type === 'qualified') {
       this.#counts.qualified++;
-      this.#write(atMs, { type: 'qualified', campaign: campaignId, user: userId, window });
-      this.#sender.offer(webhook, [delivery], this.#nowMs);
+      this.#write(atMs, { type, campaign, user, window: report.window });
+    } else if (type === 'suppressed') {
+      this.#counts.suppressed++;
+      this.#write(atMs, { type, campaign, user, reason: report.reason });
+    } else if (type === 'deferred') {
+      const until = new Date(report.untilMs).toISOString();
+      this.#write(atMs, { type, campaign, user, reason: report.reason, until });
+    } else {
+      const { group, revenue } = report;
+      this.#counts.converted++;
+      const line = { type, campaign, user, group };
+      this.#write(atMs, revenue === undefined ? line : { ...line, revenue });
     }
   }
 

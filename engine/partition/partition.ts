@@ -161,6 +161,9 @@ export class Partition {
 
   #fire(ref: number, dueAtMs: number): void {
     const slot = slotOf(ref);
+    // What fires, fires at its time: nothing of the log lies between the two.
+    if (dueAtMs > this.state.timeMs) this.state.timeMs = dueAtMs;
+    this.state.nowMs = this.state.timeMs;
     if (!isCell(ref)) this.pipeline.onWindowDue(slot, dueAtMs);
     else if (this.state.cells.endFiring(slot)) this.pipeline.onCellDue(slot, dueAtMs);
   }

@@ -180,6 +180,17 @@ export class KeyedState implements WheelSlots {
     return true;
   }
 
+  /** Takes a cell's timer before the wheel does. @returns false when it has none */
+  takeTimer(slot: number): boolean {
+    const slab = this.#writable(slot);
+    const at = slot & CELL_SLAB_MASK;
+    if (slab.blob[at] === 0 || slab.timer[at] !== TimerState.armed) return false;
+    this.wheel.remove(slot);
+    slab.timer[at] = TimerState.none;
+    slab.dueAt[at] = NO_TIMER;
+    return true;
+  }
+
   operatorOf(slot: number): number {
     return this.#slab(slot).operator[slot & CELL_SLAB_MASK]!;
   }

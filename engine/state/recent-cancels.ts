@@ -61,7 +61,7 @@ export class RecentCancels {
     }
     const number = this.#end++;
     const at = number % this.#capacity;
-    const bucket = (lo ^ hi ^ rule) & (BUCKETS - 1);
+    const bucket = (lo ^ hi) & (BUCKETS - 1);
     this.#lo[at] = lo;
     this.#hi[at] = hi;
     this.#rule[at] = rule;
@@ -88,7 +88,7 @@ export class RecentCancels {
   ): boolean {
     if (this.count === 0) return false;
     const oldestMs = nowMs - this.#windowMs;
-    let number = this.#heads[(lo ^ hi ^ rule) & (BUCKETS - 1)]!;
+    let number = this.#heads[(lo ^ hi) & (BUCKETS - 1)]!;
     while (number >= this.#oldest) {
       const at = number % this.#capacity;
       if (
@@ -107,21 +107,21 @@ export class RecentCancels {
     return false;
   }
 
-  /** Gives the entries of a user and rule that still cancel, the newest first. */
+  /** Gives the entries of a user that still cancel, the newest first. */
   forEach(
     lo: number,
     hi: number,
-    rule: number,
     nowMs: number,
-    each: (match: number, eventAtMs: number, receivedAtMs: number) => void,
+    each: (rule: number, match: number, eventAtMs: number, receivedAtMs: number) => void,
   ): void {
     const oldestMs = nowMs - this.#windowMs;
-    let number = this.#heads[(lo ^ hi ^ rule) & (BUCKETS - 1)]!;
+    let number = this.#heads[(lo ^ hi) & (BUCKETS - 1)]!;
     for (; number >= this.#oldest; number = this.#before[number % this.#capacity]!) {
       const at = number % this.#capacity;
-      if (this.#lo[at] !== lo || this.#hi[at] !== hi || this.#rule[at] !== rule) continue;
+      if (this.#lo[at] !== lo || this.#hi[at] !== hi) continue;
       const receivedAtMs = this.#receivedAt[at]!;
-      if (receivedAtMs >= oldestMs) each(this.#match[at]!, this.#eventAt[at]!, receivedAtMs);
+      if (receivedAtMs < oldestMs) continue;
+      each(this.#rule[at]!, this.#match[at]!, this.#eventAt[at]!, receivedAtMs);
     }
   }
 

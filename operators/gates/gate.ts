@@ -1,4 +1,5 @@
-import type { Campaign, Settings } from '../definitions.ts';
+import type { Settings } from '../definitions.ts';
+import type { PartitionCampaign } from '../partition-definitions.ts';
 import type { CellOwner, EventListener, OperatorInput } from '../router/operator-contract.ts';
 import type { Scope } from '../router/scope.ts';
 import type { Candidate } from './candidate.ts';
@@ -21,8 +22,10 @@ export interface Gate extends Partial<EventListener>, Partial<CellOwner> {
   readonly name: string;
   /** `due`: asked once delay and quiet hours have let the candidate go. */
   readonly askedAt: 'qualification' | 'due';
+  /** Whose keyed state it keeps: of the campaign, or over all campaigns. @default none */
+  readonly part?: 'repeat' | 'every-campaign';
   /** False for a campaign that does not use it: it is left out of the campaign's chain. */
-  isUsed(campaign: Campaign, settings: Settings): boolean;
+  isUsed(campaign: PartitionCampaign, settings: Settings): boolean;
   /** Whether it is asked for users of a control group too, whose conversions are measured. */
   readonly asksControlGroup: boolean;
   ask(scope: Scope, candidate: Candidate): GateAnswer;
@@ -31,5 +34,5 @@ export interface Gate extends Partial<EventListener>, Partial<CellOwner> {
   /** The delivery was accepted at `atMs`. */
   onSent?(scope: Scope, deliveryId: string, atMs: number): void;
   /** Events it wants to see while a candidate waits. */
-  inputs?(campaign: Campaign): readonly OperatorInput[];
+  inputs?(campaign: PartitionCampaign): readonly OperatorInput[];
 }

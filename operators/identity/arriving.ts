@@ -1,53 +1,38 @@
 import { LapseError } from '../../engine/errors/errors.ts';
-import type { PartitionState } from '../../engine/partition/partition-state.ts';
 import { type Key, keyOf } from '../../engine/state/key.ts';
-import type { CampaignCounters } from '../campaign-counters.ts';
-import type { Inaction } from '../rules/inaction.ts';
-import type { KeptProperties } from '../rules/kept-properties.ts';
-import type { RuleBook, RuleNode } from '../rules/rule-book.ts';
-import type { MovedCancel, MovedPart, MovedProfile, MovedWindow } from './parts.ts';
+import { partOf } from '../router/campaign-entry.ts';
+import type { CellOwners } from '../router/cell-owners.ts';
+import { RULES_MAX } from '../router/rule-nodes.ts';
+import type { Scope } from '../router/scope.ts';
+import type { MovedCancel, MovedCell, MovedPart, MovedProfile, MovedWindow } from './parts.ts';
 
-/** Brings what another partition knew of a user together with what is known here (E23). */
+/** Brings what another partition knew of a user together with what is known here (E23, E24). */
 export class Arriving {
-  readonly #state: PartitionState;
-  readonly #book: RuleBook;
-  readonly #kept: KeptProperties;
-  readonly #inaction: Inaction;
-  readonly #counters: CampaignCounters;
+  readonly #scope: Scope;
+  readonly #owners: CellOwners;
 
-  constructor(parts: {
-    readonly state: PartitionState;
-    readonly book: RuleBook;
-    readonly kept: KeptProperties;
-    readonly inaction: Inaction;
-    readonly counters: CampaignCounters;
-  }) {
-    this.#state = parts.state;
-    this.#book = parts.book;
-    this.#kept = parts.kept;
-    this.#inaction = parts.inaction;
-    this.#counters = parts.counters;
+  constructor(parts: { readonly scope: Scope; readonly owners: CellOwners }) {
+    this.#scope = parts.scope;
+    this.#owners = parts.owners;
   }
 
-  /** @param onClosed told of a rule's windows that are closed by it */
-  take(part: MovedPart, onClosed: (node: RuleNode, windows: number) => void): void {
+  take(part: MovedPart): void {
     const key = keyOf(part.to.id, part.to.isAnonymous);
     switch (part.kind) {
       case 'profile':
         this.#takeProfile(key, part);
         return;
-      case 'cancel': {
-        const node = this.#book.nodeOfIdentity(part.rule);
-        const closed = this.#takeCancel(key, node, part);
-        this.#counters.windowsCancelled += closed;
-        onClosed(node, closed);
+      case 'cancel':
+        this.#takeCancel(key, part);
         return;
-      }
       case 'window':
         this.#takeWindow(key, part);
         return;
+      case 'cell':
+        this.#takeCell(key, part);
+        return;
       case 'end':
-        this.#counters.joins++;
+        this.#scope.counters.joins++;
         return;
       case 'begin':
     }
@@ -60,36 +45,70 @@ export class Arriving {
       attributes[name] = values[i];
       said[name] = saidAtMs[i]!;
     });
+    const { state, counters } = this.#scope;
     try {
-      this.#state.profiles.join(key, { attributes, saidAtMs: said });
+      state.profiles.join(key, { attributes, saidAtMs: said });
     } catch (error) {
       if (!(error instanceof LapseError && error.domain === 'user')) throw error;
-      this.#counters.profilesRefused++;
+      counters.profilesRefused++;
     }
   }
 
-  #takeCancel(key: Key, node: RuleNode, { match, eventAtMs, receivedAtMs }: MovedCancel): number {
-    if (node.rule.kind !== 'inaction') return 0;
-    const { recentCancels, timeMs } = this.#state;
-    recentCancels.add(key.hashLo, key.hashHi, node.number, match, eventAtMs, receivedAtMs, timeMs);
-    return this.#inaction.cancelBy(key, node, node.rule, match, eventAtMs);
+  #takeCancel(key: Key, { rule: identity, match, eventAtMs, receivedAtMs }: MovedCancel): void {
+    const { book, state, counters, windows } = this.#scope;
+    const node = book.nodes.ofIdentity(identity);
+    if (node.rule.kind !== 'inaction') return;
+    const { number, rule } = node;
+    const { hashLo, hashHi } = key;
+    state.recentCancels.add(hashLo, hashHi, number, match, eventAtMs, receivedAtMs, state.timeMs);
+    const closed = windows.cancelBy(key, node, rule, match, eventAtMs);
+    counters.windowsCancelled += closed;
+    book.closed(node, closed);
   }
 
   #takeWindow(key: Key, moved: MovedWindow): void {
-    const node = this.#book.nodeOfIdentity(moved.rule);
+    const { book, counters, windows, kept } = this.#scope;
+    const node = book.nodes.ofIdentity(moved.rule);
     const { rule } = node;
     if (rule.kind !== 'inaction') return;
-    const kept = this.#kept.keepProperties(key, moved.properties);
-    if (kept === undefined) {
-      this.#counters.windowsRefused++;
+    const bytes = kept.keepProperties(key, moved.properties);
+    if (bytes === undefined) {
+      counters.windowsRefused++;
       return;
     }
-    const adopted = this.#inaction.adopt(key, node, rule, moved, kept);
+    const adopted = windows.adopt(key, node, rule, moved, bytes);
     if (adopted === 'opened') {
-      this.#counters.windowsMoved++;
-      this.#book.opened(node);
-    } else if (adopted === 'cancelled') this.#counters.windowsCancelled++;
-    else if (adopted === 'refused') this.#counters.windowsRefused++;
-    else this.#counters.windowsMerged++;
+      counters.windowsMoved++;
+      book.opened(node);
+    } else if (adopted === 'cancelled') counters.windowsCancelled++;
+    else if (adopted === 'refused') counters.windowsRefused++;
+    else counters.windowsMerged++;
+  }
+
+  #takeCell(key: Key, { owner: identity, match, value, dueAtMs }: MovedCell): void {
+    const scope = this.#scope;
+    scope.key = key;
+    const operator = this.#owners.operatorOf(identity);
+    const owner = this.#owners.use(scope, operator);
+    if (owner === undefined) {
+      scope.counters.windowsDropped++;
+      return;
+    }
+    scope.operator = operator;
+    const { cells } = scope.state;
+    const known = cells.find(key, operator, match);
+    const theirs = { value, dueAtMs };
+    if (known === -1) {
+      const isKept = scope.put(match, value, dueAtMs);
+      const part = partOf(operator);
+      if (isKept && part?.part === 'waiting') scope.entry.waiting++;
+      if (isKept && operator < RULES_MAX) scope.node.kind.onArrived?.(scope);
+      return;
+    }
+    const mine = { value: cells.valueOf(known), dueAtMs: cells.dueAtMs(known) };
+    const merged = owner.merge(scope, mine, theirs);
+    if (merged === undefined) scope.drop(match);
+    else scope.put(match, merged.value, merged.dueAtMs);
+    if (operator < RULES_MAX) scope.node.kind.onArrived?.(scope);
   }
 }

@@ -1,36 +1,33 @@
 import type { Leave } from '../../engine/envelope/records.ts';
-import type { PartitionState } from '../../engine/partition/partition-state.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import { type Key, keyOf } from '../../engine/state/key.ts';
-import type { KeptProperties } from '../rules/kept-properties.ts';
-import type { RuleBook, RuleNode } from '../rules/rule-book.ts';
+import { partOf } from '../router/campaign-entry.ts';
+import type { CellOwners } from '../router/cell-owners.ts';
+import { RULES_MAX, type RuleNode } from '../router/rule-nodes.ts';
+import type { Scope } from '../router/scope.ts';
 import type { MovedPart } from './parts.ts';
 
+type Send = (part: MovedPart) => void;
+
 /**
- * Takes what a partition knows of a user out of its state (SPEC 1.2, E23): open windows, the
- * cancelling events of the last seconds, the profile. From then on the id is an alias.
+ * Takes what a partition knows of a user out of its stores (SPEC 1.2, E23): the profile, the
+ * cancelling events of the last seconds, open windows, cells. From then on the id is an alias.
  */
 export class Leaving {
-  readonly #state: PartitionState;
-  readonly #book: RuleBook;
-  readonly #kept: KeptProperties;
+  readonly #scope: Scope;
+  readonly #owners: CellOwners;
 
-  constructor(state: PartitionState, book: RuleBook, kept: KeptProperties) {
-    this.#state = state;
-    this.#book = book;
-    this.#kept = kept;
+  constructor(parts: { readonly scope: Scope; readonly owners: CellOwners }) {
+    this.#scope = parts.scope;
+    this.#owners = parts.owners;
   }
 
   /**
-   * Gives the parts to `send`, from the begin to the end. Said twice, a leave finds nothing more to move.
-   * @param onClosed told of a rule's windows that are gone from here
+   * Gives the parts to `send`, from the begin to the end. A leave that comes a second time finds
+   * nothing more to move.
    */
-  leave(
-    { from, to, token, joinedAtMs }: Leave,
-    send: (part: MovedPart) => void,
-    onClosed: (node: RuleNode, windows: number) => void,
-  ): void {
-    const { profiles, aliases } = this.#state;
+  leave({ from, to, token, joinedAtMs }: Leave, send: Send): void {
+    const { profiles, aliases } = this.#scope.state;
     send({ kind: 'begin', to, joinedAtMs });
     const key = keyOf(from.id, from.isAnonymous);
     const profile = profiles.take(key);
@@ -44,49 +41,69 @@ export class Leaving {
         saidAtMs: names.map((name) => profile.saidAtMs[name]!),
       });
     }
-    for (const node of this.#book.nodes()) {
-      this.#sendCancels(key, to, node, send);
-      const moved = this.#sendWindows(key, to, node, send);
-      if (moved > 0) onClosed(node, moved);
-    }
+    this.#sendCancels(key, to, send);
+    for (const node of this.#scope.book.nodes.withState()) this.#sendWindows(key, to, node, send);
+    this.#sendCells(key, to, send);
     aliases.set(key, to, joinedAtMs);
     send({ kind: 'end', to, token });
   }
 
-  #sendCancels(key: Key, to: UserId, node: RuleNode, send: (part: MovedPart) => void): void {
-    const { recentCancels, nowMs } = this.#state;
-    const rule = this.#book.identityOf(node);
-    const each = (match: number, eventAtMs: number, receivedAtMs: number) =>
-      send({ kind: 'cancel', to, rule, match, eventAtMs, receivedAtMs });
-    recentCancels.forEach(key.hashLo, key.hashHi, node.number, nowMs, each);
+  #sendCancels(key: Key, to: UserId, send: Send): void {
+    const { recentCancels, nowMs } = this.#scope.state;
+    recentCancels.forEach(key.hashLo, key.hashHi, nowMs, (rule, match, eventAtMs, receivedAtMs) => {
+      const identity = this.#owners.identityOf(rule);
+      if (!('rule' in identity)) return;
+      send({ kind: 'cancel', to, rule: identity.rule, match, eventAtMs, receivedAtMs });
+    });
   }
 
-  /** @returns how many windows have gone */
-  #sendWindows(key: Key, to: UserId, node: RuleNode, send: (part: MovedPart) => void): number {
-    const { windows, timeMs } = this.#state;
+  #sendWindows(key: Key, to: UserId, node: RuleNode, send: Send): void {
+    const { windows, timeMs } = this.#scope.state;
     const count = windows.find(key, node.number);
+    if (count === 0) return;
+    const { campaignId, rule, publishedAtMs, isDropped } = node;
     const slots = windows.found.slice(0, count).sort((a, b) => this.#compare(a, b));
     for (const slot of slots) {
       send({
         kind: 'window',
         to,
-        rule: this.#book.identityOf(node),
+        rule: { campaignId, rule, publishedAtMs, isDropped },
         anchorAtMs: windows.anchorAtMs(slot),
         extendedMs: windows.extendedMs(slot),
         restarts: windows.restartsOf(slot),
         dueAtMs: Math.max(windows.dueAtMs(slot), timeMs),
         eventIdLo: windows.eventIdLoOf(slot),
         eventIdHi: windows.eventIdHiOf(slot),
-        properties: this.#kept.propertiesOf(slot),
+        properties: this.#scope.kept.propertiesOf(slot),
       });
       windows.cancel(slot);
     }
-    return count;
+    this.#scope.book.closed(node, count);
+  }
+
+  #sendCells(key: Key, to: UserId, send: Send): void {
+    const { state, book } = this.#scope;
+    const { cells } = state;
+    for (const slot of this.#owners.inOrder(cells, cells.cellsOfUser(key))) {
+      const operator = cells.operatorOf(slot);
+      send({
+        kind: 'cell',
+        to,
+        owner: this.#owners.identityOf(operator),
+        match: cells.matchOf(slot),
+        value: cells.valueOf(slot),
+        dueAtMs: cells.dueAtMs(slot),
+      });
+      cells.remove(slot);
+      const part = partOf(operator);
+      if (part?.part === 'waiting') book.entryAt(part.index)!.waiting--;
+      if (operator < RULES_MAX) book.closed(book.nodes.nodeOf(operator), 1);
+    }
   }
 
   /** The table finds them in no order, and in another one after a recovery. */
   #compare(a: number, b: number): number {
-    const { windows } = this.#state;
+    const { windows } = this.#scope.state;
     return (
       windows.anchorAtMs(a) - windows.anchorAtMs(b) ||
       windows.eventIdHiOf(a) - windows.eventIdHiOf(b) ||

@@ -9,7 +9,9 @@ import { messageOf } from '../../engine/errors/errors.ts';
 import { arrivalOf } from '../../engine/intake/identities.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import type { Hash64 } from '../../engine/state/hash.ts';
-import type { RuleIdentity } from '../rules/rule-book.ts';
+import type { CellValue } from '../../engine/state/keyed-state.ts';
+import type { CellOwnerIdentity } from '../router/cell-owners.ts';
+import type { RuleIdentity } from '../router/rule-nodes.ts';
 import { corrupt, StoredRow } from '../stored-row.ts';
 
 /*
@@ -55,6 +57,17 @@ export interface MovedCancel {
   readonly receivedAtMs: number;
 }
 
+/** What an operator remembered of the user. */
+export interface MovedCell {
+  readonly kind: 'cell';
+  readonly to: UserId;
+  readonly owner: CellOwnerIdentity;
+  readonly match: string;
+  readonly value: CellValue;
+  /** Unix ms, Infinity without a timer. */
+  readonly dueAtMs: number;
+}
+
 /** What follows is known since the join: what was due before it has fired, whoever's it was. */
 export interface MoveBegin {
   readonly kind: 'begin';
@@ -70,7 +83,7 @@ export interface MoveEnd {
   readonly token: string;
 }
 
-export type MovedPart = MoveBegin | MovedWindow | MovedProfile | MovedCancel | MoveEnd;
+export type MovedPart = MoveBegin | MovedWindow | MovedCell | MovedProfile | MovedCancel | MoveEnd;
 
 /** An output for `in.<partition>`, with its user's time; that of the partition stays its own. */
 export type MoveOutput =
@@ -107,7 +120,7 @@ export function movedEvent(
 
 const packr = new Packr({ useRecords: false, variableMapSize: true, useToJSON: false });
 const unpackr = new Unpackr({ useRecords: false });
-const KINDS = ['window', 'profile', 'cancel', 'end', 'begin'] as const;
+const KINDS = ['window', 'profile', 'cancel', 'end', 'begin', 'cell'] as const;
 const PART = 'A moved part';
 
 export function encodePart(part: MovedPart): Uint8Array {
@@ -125,6 +138,10 @@ export function encodePart(part: MovedPart): Uint8Array {
     case 'cancel': {
       const { rule, match, eventAtMs, receivedAtMs } = part;
       return packr.pack([...head, JSON.stringify(rule), match, eventAtMs, receivedAtMs]);
+    }
+    case 'cell': {
+      const { owner, match, value, dueAtMs } = part;
+      return packr.pack([...head, JSON.stringify(owner), match, value, dueAtMs]);
     }
     case 'end':
       return packr.pack([...head, part.token]);
@@ -151,6 +168,10 @@ export function decodePart(bytes: Uint8Array): MovedPart {
       const [rule, match] = [ruleOf(row), row.whole()];
       return { kind, to, rule, match, eventAtMs: row.number(), receivedAtMs: row.number() };
     }
+    case 'cell': {
+      const owner = objectOf(row, 'owner') as CellOwnerIdentity;
+      return { kind, to, owner, match: row.text(), value: row.list(), dueAtMs: row.number() };
+    }
     case 'end':
       return { kind, to, token: row.text() };
     case 'begin':
@@ -173,15 +194,19 @@ function windowOf(to: UserId, row: StoredRow): MovedWindow {
 
 /** What it says of events is checked no further: the partition that sent it ran by it. */
 function ruleOf(row: StoredRow): RuleIdentity {
-  let rule: unknown;
+  return objectOf(row, 'rule') as RuleIdentity;
+}
+
+function objectOf(row: StoredRow, what: string): object {
+  let value: unknown;
   try {
-    rule = JSON.parse(row.text());
+    value = JSON.parse(row.text());
   } catch (error) {
-    throw corrupt(PART, `its rule is no JSON: ${messageOf(error)}`);
+    throw corrupt(PART, `its ${what} is no JSON: ${messageOf(error)}`);
   }
-  const isObject = typeof rule === 'object' && rule !== null && !Array.isArray(rule);
-  if (!isObject) throw corrupt(PART, 'its rule is no object');
-  return rule as RuleIdentity;
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject) throw corrupt(PART, `its ${what} is no object`);
+  return value as object;
 }
 
 function demandAsMany(names: readonly string[], values: readonly unknown[]): void {

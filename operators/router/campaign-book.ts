@@ -1,37 +1,33 @@
-import type { Campaign, Definitions } from '../definitions.ts';
 import { Segments } from '../audience/audience.ts';
+import { DEFAULT_SETTINGS } from '../definitions.ts';
 import { campaignGates, campaignListeners } from '../gates/gates.ts';
+import {
+  type PartitionCampaign,
+  type PartitionDefinitions,
+  partitionCampaign,
+  partitionDefinitions,
+} from '../partition-definitions.ts';
 import type { CampaignEntry, Life } from './campaign-entry.ts';
 import { compareEdges, Routes } from './routes.ts';
 import { compareNodes, type FrozenRule, type RuleNode, RuleNodes } from './rule-nodes.ts';
 
 /** Some definitions that are new or have changed, and the ids of those that are gone. */
 export interface DefinitionsDelta {
-  readonly settings?: Definitions['settings'];
-  readonly webhooks?: Definitions['webhooks'];
-  readonly segments?: Definitions['segments'];
-  readonly campaigns?: Definitions['campaigns'];
-  readonly removed?: readonly { readonly kind: 'campaign' | 'webhook' | 'segment'; readonly id: string }[];
+  readonly settings?: PartitionDefinitions['settings'];
+  readonly segments?: PartitionDefinitions['segments'];
+  readonly campaigns?: PartitionDefinitions['campaigns'];
+  readonly removed?: readonly {
+    readonly kind: 'campaign' | 'segment';
+    readonly id: string;
+  }[];
 }
 
 export interface FrozenCampaignBook {
-  readonly definitions: Definitions;
+  readonly definitions: PartitionDefinitions;
   readonly rules: readonly FrozenRule[];
   /** Campaigns in order of their index, with their life and how many candidates wait. */
   readonly campaigns: readonly (readonly [id: string, life: Life, waiting: number])[];
 }
-
-const NO_DEFINITIONS: Definitions = {
-  settings: {
-    timezone: 'UTC',
-    globalLimits: [],
-    controlGroups: { system: 0, custom: {} },
-    historyRetentionMs: 0,
-  },
-  webhooks: [],
-  segments: [],
-  campaigns: [],
-};
 
 /**
  * The campaigns at a point of the log, compiled to one graph: event name → shared predicates →
@@ -44,12 +40,11 @@ export class CampaignBook {
   readonly #entries: CampaignEntry[] = [];
   readonly #byId = new Map<string, CampaignEntry>();
   /** Campaigns that are defined now. */
-  readonly #defined = new Map<string, Campaign>();
+  readonly #defined = new Map<string, PartitionCampaign>();
   /** Versions that hear of changes of profiles. */
   #attributeNodes: readonly RuleNode[] = [];
-  #settings = NO_DEFINITIONS.settings;
-  #webhooks = NO_DEFINITIONS.webhooks;
-  #segments = NO_DEFINITIONS.segments;
+  #settings = DEFAULT_SETTINGS;
+  #segments: PartitionDefinitions['segments'] = [];
   #compiledSegments = new Segments([]);
   /** Counts changes, so that whoever keeps routes knows that they are old. */
   version = 0;
@@ -59,14 +54,13 @@ export class CampaignBook {
     this.nodes = new RuleNodes(rememberedRules);
   }
 
-  get settings(): Definitions['settings'] {
+  get settings(): PartitionDefinitions['settings'] {
     return this.#settings;
   }
 
-  get definitions(): Definitions {
+  get definitions(): PartitionDefinitions {
     return {
       settings: this.#settings,
-      webhooks: this.#webhooks,
       segments: this.#segments,
       campaigns: [...this.#defined.values()],
     };
@@ -86,13 +80,13 @@ export class CampaignBook {
   }
 
   /** The number of a campaign in keyed state, given when it is first asked for. */
-  entryFor(campaignId: string, campaign?: Campaign): CampaignEntry {
+  entryFor(campaignId: string, campaign?: PartitionCampaign): CampaignEntry {
     let entry = this.#byId.get(campaignId);
     if (entry === undefined) {
       entry = {
         id: campaignId,
         index: this.#entries.length,
-        campaign: campaign as Campaign,
+        campaign: campaign as PartitionCampaign,
         life: 'draft',
         gates: [],
         audience: undefined,
@@ -115,15 +109,15 @@ export class CampaignBook {
    * @param atMs partition time of the change
    * @returns campaigns whose open windows and cells are to be dropped
    */
-  apply(definitions: Definitions, atMs: number): RuleNode[] {
+  apply(definitions: PartitionDefinitions, atMs: number): RuleNode[] {
     const ids = new Set(definitions.campaigns.map(({ id }) => id));
     const removed = [...this.#defined.keys()]
       .filter((id) => !ids.has(id))
       .map((id) => ({ kind: 'campaign' as const, id }));
-    // Webhooks and segments are replaced whole, as few depend on them.
-    this.#webhooks = [];
+    // Segments are replaced whole, as few depend on them.
     this.#segments = [];
-    return this.applyDelta({ ...definitions, removed }, atMs);
+    const { settings, segments, campaigns } = definitions;
+    return this.applyDelta({ settings, segments, campaigns, removed }, atMs);
   }
 
   /** Takes what has changed. An unchanged rule goes on as it was; a changed one is a new version. */
@@ -131,7 +125,6 @@ export class CampaignBook {
     this.version++;
     const gone = (kind: string) =>
       new Set((delta.removed ?? []).filter((one) => one.kind === kind).map(({ id }) => id));
-    this.#webhooks = merged(this.#webhooks, delta.webhooks, gone('webhook'));
     const isAudience = delta.segments !== undefined || gone('segment').size > 0;
     if (isAudience) {
       this.#segments = merged(this.#segments, delta.segments, gone('segment'));
@@ -141,7 +134,9 @@ export class CampaignBook {
     if (delta.settings !== undefined) this.#settings = delta.settings;
     const dropped: RuleNode[] = [];
     for (const id of gone('campaign')) dropped.push(...this.#remove(id));
-    for (const campaign of delta.campaigns ?? []) dropped.push(...this.#put(campaign, atMs));
+    for (const campaign of delta.campaigns ?? []) {
+      dropped.push(...this.#put(partitionCampaign(campaign), atMs));
+    }
     if (isEverywhere) for (const id of this.#defined.keys()) this.#compile(this.#byId.get(id)!);
     this.#findAttributeNodes();
     return dropped;
@@ -157,8 +152,10 @@ export class CampaignBook {
     this.version++;
     const before = entry.life;
     entry.life = life;
-    if (life === 'running' && before === 'draft') this.#publish(entry, atMs);
-    else if (life === 'draft' || life === 'stopped' || life === 'archived') {
+    if (life === 'running' && before === 'draft') {
+      this.#compile(entry);
+      this.#publish(entry, atMs);
+    } else if (life === 'draft' || life === 'stopped' || life === 'archived') {
       const dropped = this.#dropRules(campaignId);
       this.#compile(entry);
       this.#findAttributeNodes();
@@ -193,10 +190,11 @@ export class CampaignBook {
     };
   }
 
-  restore({ definitions, rules, campaigns }: FrozenCampaignBook): void {
+  restore({ definitions: frozen, rules, campaigns }: FrozenCampaignBook): void {
+    // Versions before this one kept the webhooks with all their secrets.
+    const definitions = partitionDefinitions(frozen);
     this.version++;
     this.#settings = definitions.settings;
-    this.#webhooks = definitions.webhooks;
     this.#segments = definitions.segments;
     this.#compiledSegments = new Segments(this.#segments);
     this.nodes.restore(rules);
@@ -206,24 +204,23 @@ export class CampaignBook {
       entry.life = life;
       entry.waiting = waiting;
     }
-    for (const id of this.#defined.keys()) this.#compile(this.entryFor(id));
+    for (const [id, campaign] of this.#defined) this.#compile(this.entryFor(id, campaign));
     for (const node of this.nodes.all()) this.#reroute(node);
     this.#findAttributeNodes();
   }
 
-  #put(campaign: Campaign, atMs: number): RuleNode[] {
+  #put(campaign: PartitionCampaign, atMs: number): RuleNode[] {
     const isKnown = this.#defined.has(campaign.id);
     this.#defined.set(campaign.id, campaign);
     const entry = this.entryFor(campaign.id, campaign);
     if (!isKnown) entry.life = 'draft';
-    this.#compile(entry);
-    if (campaign.state === 'draft') {
-      if (entry.life !== 'draft') return this.live(campaign.id, 'draft', atMs);
-      return [];
+    if (campaign.state === 'draft' && entry.life !== 'draft') {
+      return this.live(campaign.id, 'draft', atMs);
     }
-    if (entry.life === 'draft') entry.life = 'running';
-    if (entry.life === 'running' || entry.life === 'paused') return this.#publish(entry, atMs);
-    return [];
+    if (campaign.state === 'running' && entry.life === 'draft') entry.life = 'running';
+    this.#compile(entry);
+    const isLive = entry.life === 'running' || entry.life === 'paused';
+    return isLive ? this.#publish(entry, atMs) : [];
   }
 
   /** @returns the older versions whose open state is to be dropped */
@@ -269,7 +266,7 @@ export class CampaignBook {
     const { who } = campaign;
     entry.audience = who === undefined ? undefined : this.#compiledSegments.compile(who);
     this.routes.remove(entry);
-    if (entry.life === 'stopped' || entry.life === 'archived') return;
+    if (entry.life === 'draft' || entry.life === 'stopped' || entry.life === 'archived') return;
     for (const { listener, inputs } of campaignListeners(entry)) {
       this.routes.add(entry, {
         listener,
@@ -298,7 +295,9 @@ export class CampaignBook {
   #findAttributeNodes(): void {
     this.#attributeNodes = this.nodes
       .all()
-      .filter(({ kind, rule, isRetired }) => !isRetired && (kind.attributes?.(rule).length ?? 0) > 0)
+      .filter(
+        ({ kind, rule, isRetired }) => !isRetired && (kind.attributes?.(rule).length ?? 0) > 0,
+      )
       .sort(compareNodes);
   }
 }

@@ -1,6 +1,6 @@
 import type { CompiledAudience } from '../audience/audience.ts';
-import type { Campaign } from '../definitions.ts';
 import type { Gate } from '../gates/gate.ts';
+import type { PartitionCampaign } from '../partition-definitions.ts';
 
 /** Where a campaign is in its life (SPEC 6). A campaign whose start lies ahead is `running`. */
 export const LIVES = ['draft', 'running', 'paused', 'stopped', 'completed', 'archived'] as const;
@@ -11,7 +11,7 @@ export interface CampaignEntry {
   readonly id: string;
   /** A number that is the campaign's own in this partition, for good. */
   readonly index: number;
-  campaign: Campaign;
+  campaign: PartitionCampaign;
   life: Life;
   /** The gates that it uses, in their order. */
   gates: readonly Gate[];

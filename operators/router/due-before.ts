@@ -1,37 +1,35 @@
 /**
- * What was due of one user before something was received for him. While users are on their way the
+ * What was due of one user before something was received for them. While users are on their way the
  * time of a partition stands still for all (0005), but of this one everything received before is
  * known.
  */
+import type { TimerRef } from '../../engine/partition/due-timers.ts';
 import type { PartitionState } from '../../engine/partition/partition-state.ts';
 import type { Key } from '../../engine/state/key.ts';
-import type { RuleBook } from './rule-book.ts';
+import type { CampaignBook } from './campaign-book.ts';
 
-export interface DueWindow {
-  readonly slot: number;
+export interface DueTimer {
+  readonly ref: TimerRef;
   readonly atMs: number;
 }
 
-/** The user's windows that fire before `receivedAtMs`, in the order in which they do. */
+/** The user's timers that are due before `receivedAtMs`, in the order in which they fire. */
 export function dueBefore(
-  { windows, timeMs }: PartitionState,
-  book: RuleBook,
+  state: PartitionState,
+  book: CampaignBook,
   user: Key,
   receivedAtMs: number,
-): readonly DueWindow[] {
-  const due = [...book.nodes()].flatMap((node) => {
+  compare: (a: TimerRef, b: TimerRef) => number,
+): readonly DueTimer[] {
+  const { windows, cells, timeMs } = state;
+  // One that was opened late is due since then; what was due before is gone by now.
+  const timer = (ref: TimerRef, dueAtMs: number) => ({ ref, atMs: Math.max(dueAtMs, timeMs) });
+  const ofWindows = book.nodes.withState().flatMap((node) => {
     const slots = windows.found.subarray(0, windows.find(user, node.number));
-    // One that was opened late is due since then; what was due before is gone by now.
-    return Array.from(slots, (slot) => ({ slot, atMs: Math.max(windows.dueAtMs(slot), timeMs) }));
+    return Array.from(slots, (slot) => timer(slot * 2, windows.dueAtMs(slot)));
   });
-  return due
+  const ofCells = cells.cellsOfUser(user).map((slot) => timer(slot * 2 + 1, cells.dueAtMs(slot)));
+  return [...ofWindows, ...ofCells]
     .filter(({ atMs }) => atMs < receivedAtMs)
-    .sort(
-      (a, b) =>
-        a.atMs - b.atMs ||
-        book.compare(windows.ruleOf(a.slot), windows.ruleOf(b.slot)) ||
-        windows.anchorAtMs(a.slot) - windows.anchorAtMs(b.slot) ||
-        windows.eventIdHiOf(a.slot) - windows.eventIdHiOf(b.slot) ||
-        windows.eventIdLoOf(a.slot) - windows.eventIdLoOf(b.slot),
-    );
+    .sort((a, b) => a.atMs - b.atMs || compare(a.ref, b.ref));
 }

@@ -88,7 +88,10 @@ export class Routes {
 
   remove(owner: EdgeOwner): void {
     for (const { name, edge } of this.#places.get(owner) ?? []) {
-      this.#replace(name, this.#listOf(name).filter((one) => one !== edge));
+      this.#replace(
+        name,
+        this.#listOf(name).filter((one) => one !== edge),
+      );
       if (edge.input.where !== undefined) this.predicates.give(edge.input.where);
     }
     this.#places.delete(owner);

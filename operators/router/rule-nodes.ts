@@ -125,8 +125,7 @@ export class RuleNodes {
   ofIdentity(identity: RuleIdentity): RuleNode {
     const text = JSON.stringify(identity.rule);
     const known = this.ofCampaign(identity.campaignId).find(
-      (node) =>
-        node.publishedAtMs === identity.publishedAtMs && JSON.stringify(node.rule) === text,
+      (node) => node.publishedAtMs === identity.publishedAtMs && JSON.stringify(node.rule) === text,
     );
     if (known !== undefined) return known;
     const node = this.add(identity.campaignId, identity.rule, identity.publishedAtMs);

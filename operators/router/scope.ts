@@ -2,12 +2,15 @@ import type { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
 import { LapseError } from '../../engine/errors/errors.ts';
 import type { PartitionState } from '../../engine/partition/partition-state.ts';
 import { type Key, rehash } from '../../engine/state/key.ts';
-import type { CellValue } from '../../engine/state/keyed-state.ts';
+import { type CellValue, NO_TIMER } from '../../engine/state/keyed-state.ts';
 import { isTimeZone } from '../../engine/time/zone.ts';
-import type { CampaignCounters } from '../campaign-counters.ts';
-import type { Campaign } from '../definitions.ts';
+import { type CampaignCounters, countDecision } from '../campaign-counters.ts';
 import type { FilterContext } from '../filters/compile.ts';
 import type { Occurrence } from '../gates/candidate.ts';
+import type { PartitionCampaign } from '../partition-definitions.ts';
+import type { Decision, Report } from '../reports.ts';
+import type { KeptProperties } from '../rules/inaction/kept-properties.ts';
+import type { Inaction } from '../rules/inaction/windows.ts';
 import type { CampaignBook } from './campaign-book.ts';
 import type { CampaignEntry } from './campaign-entry.ts';
 import { bucketOf, type EventView } from './event-view.ts';
@@ -19,6 +22,9 @@ export interface ScopeOptions {
   readonly book: CampaignBook;
   readonly event: EventView;
   readonly counters: CampaignCounters;
+  readonly windows: Inaction;
+  readonly kept: KeptProperties;
+  readonly onReport: ((report: Report) => void) | undefined;
   readonly onQualified: (scope: Scope, occurrence: Occurrence, atMs: number) => void;
 }
 
@@ -35,6 +41,9 @@ export class Scope {
   /** The event at hand; only meaningful in `onEvent` and `onAttribute`. */
   readonly event: EventView;
   readonly counters: CampaignCounters;
+  /** The windows of inaction rules, which have a store of their own. */
+  readonly windows: Inaction;
+  readonly kept: KeptProperties;
   /** The envelope and the place of the event in it, for what keeps bytes as they came. */
   envelope: EnvelopeReader | undefined;
   index = 0;
@@ -46,6 +55,7 @@ export class Scope {
   operator = 0;
   /** Whether it may take the user in: running, published before the event, not retired. */
   mayOpen = false;
+  readonly #onReport: ScopeOptions['onReport'];
   readonly #onQualified: ScopeOptions['onQualified'];
 
   constructor(options: ScopeOptions) {
@@ -53,6 +63,9 @@ export class Scope {
     this.book = options.book;
     this.event = options.event;
     this.counters = options.counters;
+    this.windows = options.windows;
+    this.kept = options.kept;
+    this.#onReport = options.onReport;
     this.#onQualified = options.onQualified;
   }
 
@@ -61,7 +74,7 @@ export class Scope {
     return this.state.nowMs;
   }
 
-  get campaign(): Campaign {
+  get campaign(): PartitionCampaign {
     return this.entry.campaign;
   }
 
@@ -83,7 +96,16 @@ export class Scope {
 
   /** The user has met the rule at hand. @param atMs when, Unix ms */
   qualify(occurrence: Occurrence, atMs: number): void {
+    const { operator } = this;
     this.#onQualified(this, occurrence, atMs);
+    this.operator = operator;
+  }
+
+  /** Says what has been decided of the user and the campaign at hand. @param atMs Unix ms */
+  report(decision: Decision, atMs: number = this.nowMs): void {
+    countDecision(this.counters, decision);
+    const { entry, userId } = this;
+    this.#onReport?.({ ...decision, atMs, campaignId: entry.id, userId });
   }
 
   /** The event at hand as what a message tells of. */
@@ -115,10 +137,12 @@ export class Scope {
    * @returns false when it is too large to be kept, which is counted
    */
   put(match: string, value: CellValue, dueAtMs: number): boolean {
-    const { cells } = this.state;
+    const { cells, nowMs } = this.state;
     const before = cells.count;
+    // A record may be ahead of partition time: what it sets is not due before its own time.
+    const atMs = dueAtMs === NO_TIMER ? NO_TIMER : Math.max(dueAtMs, nowMs);
     try {
-      cells.put(this.key, this.operator, match, value, dueAtMs);
+      cells.put(this.key, this.operator, match, value, atMs);
     } catch (error) {
       if (!(error instanceof LapseError && error.domain === 'user')) throw error;
       this.counters.statesRefused++;

@@ -4,7 +4,7 @@ import { inactionKind } from './inaction/rule.ts';
 import type { RuleKind } from './rule-kind.ts';
 
 /** The kinds of live rules. A new one is a folder beside the others and a line here. */
-const KINDS: readonly RuleKind[] = [actionKind, inactionKind] as readonly RuleKind<never>[] as RuleKind[];
+const KINDS: readonly RuleKind[] = [actionKind, inactionKind];
 
 const byName = new Map(KINDS.map((kind) => [kind.kind, kind]));
 

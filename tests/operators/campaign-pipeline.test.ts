@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
 import { RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
 import type { Campaign, PayloadField } from '../../operators/definitions.ts';
-import { OPEN_WINDOWS_MAX, RESTARTS_MAX } from '../../operators/rules/inaction.ts';
+import { OPEN_WINDOWS_MAX, RESTARTS_MAX } from '../../operators/rules/inaction/windows.ts';
 import { campaignOf, inactionOf, PartitionHarness } from '../support/partition-harness.ts';
 
 const START_MS = Date.parse('2026-01-05T09:00:00Z');

@@ -3,7 +3,7 @@ import {
   type PartitionDefinitions,
   partitionDefinitions,
 } from '../../operators/partition-definitions.ts';
-import { RuleBook } from '../../operators/rules/rule-book.ts';
+import { CampaignBook } from '../../operators/router/campaign-book.ts';
 import { campaignOf, definitionsOf, hook, inactionOf } from '../support/partition-harness.ts';
 
 const SECRETS = [
@@ -54,14 +54,14 @@ test('partition definitions: name the webhook and hold nothing that only a reque
 });
 
 test('partition definitions: a checkpoint of a version that kept secrets loses them', () => {
-  const book = new RuleBook();
+  const book = new CampaignBook();
   const definitions = secretive() as PartitionDefinitions;
-  book.restore({ definitions, rules: [] });
+  book.restore({ definitions, rules: [], campaigns: [] });
   expect(secretsIn(book.freeze())).toEqual([]);
 });
 
 test('partition definitions: secrets in a control record stay out of the checkpoint', () => {
-  const book = new RuleBook();
+  const book = new CampaignBook();
   book.apply(secretive(), 0);
   expect(secretsIn(book.freeze())).toEqual([]);
 });

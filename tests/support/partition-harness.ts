@@ -11,7 +11,7 @@ import {
   type Webhook,
 } from '../../operators/definitions.ts';
 import type { Delivery } from '../../operators/delivery/delivery.ts';
-import type { Qualification } from '../../operators/qualifier.ts';
+import type { Report } from '../../operators/reports.ts';
 import { CAMPAIGN_DEFAULTS } from './campaign-defaults.ts';
 import type { ModelEvent } from './inaction-model.ts';
 
@@ -70,7 +70,7 @@ export function definitionsOf(campaigns: readonly Campaign[]): Definitions {
 export class PartitionHarness {
   partition: Partition;
   readonly counters = campaignCounters();
-  readonly qualifications: Qualification[] = [];
+  readonly reports: Report[] = [];
   readonly deliveries: Delivery[] = [];
   #offset = 0;
 
@@ -78,12 +78,28 @@ export class PartitionHarness {
     this.partition = this.#create();
   }
 
+  /** Who has met which campaign, in order. */
+  get qualifications() {
+    return this.reports.flatMap((report) =>
+      report.type === 'qualified'
+        ? [
+            {
+              atMs: report.atMs,
+              campaignId: report.campaignId,
+              userId: report.userId,
+              window: report.window,
+            },
+          ]
+        : [],
+    );
+  }
+
   #create(): Partition {
     return new Partition({
       partitionCount: 1,
       createPipeline: campaignPipeline({
         counters: this.counters,
-        onQualified: (qualification) => this.qualifications.push(qualification),
+        onReport: (report) => this.reports.push(report),
       }),
       onOutput: (_lane, output) => this.deliveries.push(output as Delivery),
     });

@@ -1,9 +1,9 @@
 import { Packr } from 'msgpackr';
-import { decodeProperties, type EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
-import type { PartitionState } from '../../engine/partition/partition-state.ts';
-import { BLOB_BYTES_MAX } from '../../engine/state/arena.ts';
-import { emptyKey, type Key } from '../../engine/state/key.ts';
-import type { KeptBytes } from '../../engine/state/window-table.ts';
+import { decodeProperties, type EnvelopeReader } from '../../../engine/envelope/envelope-reader.ts';
+import type { PartitionState } from '../../../engine/partition/partition-state.ts';
+import { BLOB_BYTES_MAX } from '../../../engine/state/arena.ts';
+import { emptyKey, type Key } from '../../../engine/state/key.ts';
+import type { KeptBytes } from '../../../engine/state/window-table.ts';
 
 // Without `useToJSON` a property's own `toJSON` is data and is never called.
 const packr = new Packr({ useRecords: false, variableMapSize: true, useToJSON: false });

@@ -1,13 +1,13 @@
-import type { PartitionState } from '../../engine/partition/partition-state.ts';
-import { fnv1a32OfText } from '../../engine/state/hash.ts';
-import type { Key } from '../../engine/state/key.ts';
-import type { KeptBytes } from '../../engine/state/window-table.ts';
-import type { CampaignCounters } from '../campaign-counters.ts';
-import type { InactionRule } from '../definitions.ts';
-import { type PropertyReader, propertyReader } from '../filters/property.ts';
+import type { PartitionState } from '../../../engine/partition/partition-state.ts';
+import { fnv1a32OfText } from '../../../engine/state/hash.ts';
+import type { Key } from '../../../engine/state/key.ts';
+import type { KeptBytes } from '../../../engine/state/window-table.ts';
+import type { CampaignCounters } from '../../campaign-counters.ts';
+import type { InactionRule } from '../../definitions.ts';
+import { type PropertyReader, propertyReader } from '../../filters/property.ts';
+import type { RuleNode } from '../../router/rule-nodes.ts';
+import { matchText } from '../match-value.ts';
 import type { KeptProperties } from './kept-properties.ts';
-import { matchText } from './match-value.ts';
-import type { RuleNode } from './rule-book.ts';
 
 /** At most so many open windows a user and campaign. */
 export const OPEN_WINDOWS_MAX = 25;
@@ -139,7 +139,6 @@ export class Inaction {
       },
       kept,
     );
-    node.openWindows++;
     return 'opened';
   }
 
@@ -189,6 +188,14 @@ export class Inaction {
       return 'cancelled';
     }
     const count = windows.find(key, number);
+    for (let i = 0; i < count; i++) {
+      const slot = windows.found[i]!;
+      const isSame =
+        windows.eventIdLoOf(slot) === window.eventIdLo &&
+        windows.eventIdHiOf(slot) === window.eventIdHi;
+      // One message sent under both ids opened both: it is one after the join.
+      if (isSame && rule.onRepeat === 'parallel') return 'kept';
+    }
     let replaced = -1;
     for (let i = 0; i < count && rule.onRepeat !== 'parallel'; i++) {
       const slot = windows.found[i]!;
@@ -208,7 +215,6 @@ export class Inaction {
     else if (count >= OPEN_WINDOWS_MAX) return 'refused';
     const dueAtMs = Math.max(window.dueAtMs, timeMs);
     windows.open(key, number, { ...window, match, nowMs: dueAtMs, isAhead: true }, kept);
-    if (replaced === -1) node.openWindows++;
     return replaced === -1 ? 'opened' : 'restarted';
   }
 
@@ -229,6 +235,11 @@ export class Inaction {
     if (rule.match === undefined) return true;
     if (!this.#state.windows.mayMatch(slot, match)) return false;
     return this.#textOf(this.#kept.propertiesOf(slot), rule.match.did) === text;
+  }
+
+  /** The match value by which a window and what cancels it are tied; empty without one. */
+  matchOf(rule: InactionRule, role: 'did' | 'without', properties: Record<string, unknown>) {
+    return rule.match === undefined ? '' : (this.#textOf(properties, rule.match[role]) ?? '');
   }
 
   /** A match value as text; undefined without one. */

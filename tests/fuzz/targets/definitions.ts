@@ -7,7 +7,7 @@ import { parseText } from '../../../config/definitions/read-files.ts';
 import type { Definitions } from '../../../operators/definitions.ts';
 import { requestOf } from '../../../operators/delivery/content.ts';
 import type { Delivery } from '../../../operators/delivery/delivery.ts';
-import { RuleBook } from '../../../operators/rules/rule-book.ts';
+import { CampaignBook } from '../../../operators/router/campaign-book.ts';
 import { validDefinitions } from '../../config/definitions/valid.ts';
 import { demand, type FuzzTarget, type Outcome } from '../target.ts';
 
@@ -59,7 +59,7 @@ function demandUsable(definitions: Definitions): void {
   const text = JSON.stringify(definitions);
   const stored = JSON.parse(text) as Definitions;
   demand(JSON.stringify(stored) === text, () => 'Definitions change on their way through the log.');
-  new RuleBook().apply(stored, AT_MS);
+  new CampaignBook().apply(stored, AT_MS);
   for (const campaign of stored.campaigns) {
     const webhook = stored.webhooks.find(({ id }) => id === campaign.webhook);
     demand(webhook !== undefined, () => `No webhook ${campaign.webhook}.`);

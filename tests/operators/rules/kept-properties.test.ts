@@ -3,7 +3,7 @@ import { EnvelopeReader } from '../../../engine/envelope/envelope-reader.ts';
 import { EnvelopeWriter } from '../../../engine/envelope/envelope-writer.ts';
 import { PartitionState } from '../../../engine/partition/partition-state.ts';
 import { keyOf } from '../../../engine/state/key.ts';
-import { KeptProperties } from '../../../operators/rules/kept-properties.ts';
+import { KeptProperties } from '../../../operators/rules/inaction/kept-properties.ts';
 import { anEvent } from '../../engine/intake/intake-records.ts';
 
 const NOW_MS = Date.parse('2026-01-05T09:00:00Z');

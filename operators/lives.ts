@@ -1,0 +1,112 @@
+import { compareKeys, emptyKey, rehash } from '../engine/state/key.ts';
+import type { Control, LifeAction } from './campaign-pipeline.ts';
+import type { GateChain } from './gates/chain.ts';
+import { type CampaignEntry, type Life, partOperator } from './router/campaign-entry.ts';
+import type { RuleNode } from './router/rule-nodes.ts';
+import type { Scope } from './router/scope.ts';
+
+const LIFE_AFTER: Readonly<Record<LifeAction, Life>> = {
+  pause: 'paused',
+  resume: 'running',
+  stop: 'stopped',
+  archive: 'archived',
+  complete: 'completed',
+};
+
+/** Takes changes of definitions and of campaigns' lives, with what they do to users' state. */
+export class Lives {
+  readonly #scope: Scope;
+  readonly #chain: GateChain;
+
+  constructor(scope: Scope, chain: GateChain) {
+    this.#scope = scope;
+    this.#chain = chain;
+  }
+
+  change(control: Control, atMs: number): void {
+    const { book } = this.#scope;
+    if (control.type === 'definitions') {
+      const publishedAtMs = Math.max(atMs, control.publishedAtMs ?? atMs);
+      const before = new Set(book.definitions.campaigns.map(({ id }) => id));
+      this.#drop(book.apply(control.definitions, publishedAtMs));
+      for (const { id } of control.definitions.campaigns) before.delete(id);
+      for (const id of before) this.#cancelWaiting(id);
+    } else if (control.type === 'delta') {
+      this.#drop(book.applyDelta(control, Math.max(atMs, control.publishedAtMs ?? atMs)));
+      for (const { kind, id } of control.removed ?? [])
+        if (kind === 'campaign') this.#cancelWaiting(id);
+    } else if (control.type === 'publish') {
+      if (book.entryOf(control.campaign)?.life === 'draft')
+        book.live(control.campaign, 'running', atMs);
+    } else this.#act(control.campaign, control.action, atMs);
+  }
+
+  #act(campaignId: string, action: LifeAction, atMs: number): void {
+    const { book } = this.#scope;
+    const entry = book.entryOf(campaignId);
+    if (entry === undefined || !isAllowed(entry.life, action)) return;
+    this.#drop(book.live(campaignId, LIFE_AFTER[action], atMs));
+    if (action === 'resume') this.#resume(entry);
+    else if (action === 'stop' || action === 'archive') this.#cancelWaiting(campaignId);
+  }
+
+  /** What waited for the campaign to go on is asked again, in order of user. */
+  #resume(entry: CampaignEntry): void {
+    for (const slot of this.#waitingOf(entry, (dueAtMs) => dueAtMs === Infinity)) {
+      this.#chain.wake(this.#scope, entry, slot, this.#scope.nowMs);
+    }
+  }
+
+  #cancelWaiting(campaignId: string): void {
+    const { book } = this.#scope;
+    const entry = book.entryFor(campaignId);
+    if (entry.waiting === 0) return;
+    for (const slot of this.#waitingOf(entry, () => true)) {
+      this.#chain.cancel(this.#scope, entry, slot, 'not-running');
+    }
+  }
+
+  *#waitingOf(entry: CampaignEntry, isWanted: (dueAtMs: number) => boolean): Generator<number> {
+    const { cells } = this.#scope.state;
+    const operator = partOperator(entry.index, 'waiting');
+    const [a, b] = [emptyKey(), emptyKey()];
+    const slots = [...cells.slotsWhere((one) => one === operator)]
+      .filter((slot) => isWanted(cells.dueAtMs(slot)))
+      .sort((left, right) => {
+        cells.keyOf(left, a);
+        cells.keyOf(right, b);
+        const order = compareKeys(a, b);
+        return order !== 0 ? order : cells.matchOf(left) < cells.matchOf(right) ? -1 : 1;
+      });
+    for (const slot of slots) {
+      const key = emptyKey();
+      cells.keyOf(slot, key);
+      key.bytes = key.bytes.slice(key.start, key.start + key.length);
+      key.start = 0;
+      rehash(key);
+      this.#scope.key = key;
+      this.#scope.entry = entry;
+      yield slot;
+    }
+  }
+
+  /** Windows and cells of versions that send nothing any more. */
+  #drop(nodes: readonly RuleNode[]): void {
+    if (nodes.length === 0) return;
+    const { state, book, counters } = this.#scope;
+    const numbers = new Set(nodes.map(({ number }) => number));
+    for (const slot of [...state.cells.slotsWhere((operator) => numbers.has(operator))]) {
+      const node = book.nodes.nodeOf(state.cells.operatorOf(slot));
+      state.cells.remove(slot);
+      book.closed(node, 1);
+      counters.windowsDropped++;
+    }
+  }
+}
+
+function isAllowed(life: Life, action: LifeAction): boolean {
+  if (action === 'resume') return life === 'paused';
+  if (action === 'pause') return life === 'running';
+  if (action === 'archive') return life !== 'archived';
+  return life === 'running' || life === 'paused';
+}

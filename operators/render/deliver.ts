@@ -1,0 +1,34 @@
+import type { Delivery } from '../delivery/delivery.ts';
+import type { Candidate } from '../gates/candidate.ts';
+import type { Scope } from '../router/scope.ts';
+import { renderProfile } from './variables.ts';
+
+const NO_PROFILE: Record<string, unknown> = {};
+
+/** The delivery that is owed to a user whom all gates have let pass. */
+export function deliver(scope: Scope, candidate: Candidate): Delivery {
+  const { campaign, userId, key } = scope;
+  const { deliveryId, qualifiedAtMs, dueAtMs, occurrence } = candidate;
+  return {
+    id: deliveryId,
+    campaignId: campaign.id,
+    userId,
+    qualifiedAtMs,
+    dueAtMs,
+    expiresAtMs: dueAtMs + campaign.ttlMs,
+    body: renderProfile(campaign.content, {
+      userId,
+      isAnonymous: key.isAnonymous,
+      profile: profileOf(scope),
+      event: occurrence.properties,
+    }),
+  };
+}
+
+/** Looked up only when the content shows it. */
+function profileOf(scope: Scope): Record<string, unknown> {
+  for (const field of scope.campaign.content.fields) {
+    if (field !== 'identity' && field !== 'eventProperties') return scope.profile();
+  }
+  return NO_PROFILE;
+}
