@@ -4,6 +4,7 @@
  */
 import { dirname, isAbsolute, join } from 'node:path';
 import { type Campaign, type Definitions, NO_DEFINITIONS } from '../../operators/definitions.ts';
+import { settingsComplaints } from '../../operators/gates/schemas.ts';
 import { campaignOf } from './campaign-schema.ts';
 import { crossProblems } from './cross-check.ts';
 import { type Complaint, type Environment, withEnvironment } from './environment.ts';
@@ -182,6 +183,11 @@ function merge(
     ),
     campaigns: replaced(base.campaigns, campaigns),
   };
+  const file = files.findLast(({ input }) => input.settings !== undefined)?.file ?? '';
+  for (const { path: below, rest } of settingsComplaints(definitions.settings)) {
+    const path = `settings.${below}`;
+    problems.push({ file, path, message: `${path} ${rest}`, code: 'ERR_DEFINITIONS' });
+  }
   return { definitions, runtime: runtimeOf(files) };
 }
 

@@ -127,7 +127,7 @@ const tokenLeaf: Leaf<string> = {
       { type: 'string' },
       {
         type: 'object',
-        properties: { token: { type: 'string' } },
+        properties: { token: { type: 'string', description: 'The bearer token.' } },
         required: ['token'],
         additionalProperties: false,
       },

@@ -8,12 +8,21 @@ export interface GateSpan {
   readonly ms: number;
 }
 
+export interface SettingsComplaint {
+  /** Below `settings`. */
+  readonly path: string;
+  /** Continues the path: `must be …, got …`. */
+  readonly rest: string;
+}
+
 /** What a gate adds to the account's settings. */
 export interface SettingsForm<S extends z.ZodRawShape = z.ZodRawShape> {
   /** Keys of `settings`, each optional: files may share them. */
   readonly shape: S;
   /** @param base what holds where the input is silent */
   readonly of: (input: z.output<z.ZodObject<S>>, base: Settings) => Partial<Settings>;
+  /** What is wrong with the settings of all files together. Absent: nothing can be. */
+  readonly complaintOf?: (settings: Settings) => SettingsComplaint | undefined;
 }
 
 /** What the definitions need to know of a gate; each gate exports one. */

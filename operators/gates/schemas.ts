@@ -5,7 +5,7 @@ import { capForm } from './cap/schema.ts';
 import { controlForm } from './control/schema.ts';
 import { delayForm } from './delay/schema.ts';
 import { doneBeforeSendForm } from './done-before-send/schema.ts';
-import type { GateForm, GateSpan } from './gate-form.ts';
+import type { GateForm, GateSpan, SettingsComplaint } from './gate-form.ts';
 import { globalLimitForm } from './global-limit/schema.ts';
 import { quietHoursForm } from './quiet-hours/schema.ts';
 import { repeatForm } from './repeat/schema.ts';
@@ -54,6 +54,10 @@ export function gateSettingsOf(
   base: Settings,
 ): Partial<Settings> {
   return Object.assign({}, ...forms.map(({ settings }) => settings.of(input, base)));
+}
+
+export function settingsComplaints(settings: Settings): readonly SettingsComplaint[] {
+  return forms.flatMap((form) => form.settings.complaintOf?.(settings) ?? []);
 }
 
 /** What a campaign lets users wait, by gate. */

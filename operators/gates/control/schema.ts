@@ -79,5 +79,11 @@ export const controlForm = gateForm({
         custom: { ...base.controlGroups.custom, ...controlGroups?.custom },
       },
     }),
+    complaintOf: ({ controlGroups }) => {
+      const { length } = Object.keys(controlGroups.custom);
+      if (length <= customGroups.max) return undefined;
+      const rest = `must be a mapping of at most ${customGroups.max} groups, got ${length} in all`;
+      return { path: 'controlGroups.custom', rest };
+    },
   },
 });

@@ -36,6 +36,8 @@ const windowSchema = mapping({
   .refine(({ from, to }) => from !== to, {
     path: ['to'],
     message: 'must be another time than from (a whole day is from 00:00 to 24:00)',
+    // Otherwise the check of the list would see a window that is not yet read.
+    abort: true,
   })
   .transform(({ days, from, to }): QuietWindow => {
     const numbers = days?.map((day) => WEEKDAYS.indexOf(day) + 1);
