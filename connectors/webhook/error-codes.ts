@@ -22,6 +22,7 @@ const CODES: Readonly<Record<string, TransportErrorCode>> = {
   EPROTO: 'tls',
   UND_ERR_HEADERS_OVERFLOW: 'response-too-large',
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'response-too-large',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'protocol',
   UND_ERR_INVALID_ARG: 'invalid-request',
   UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: 'invalid-request',
   UND_ERR_NOT_SUPPORTED: 'invalid-request',

@@ -1,10 +1,11 @@
 import { rootCertificates } from 'node:tls';
-import { Pool } from 'undici';
+import { buildConnector, Pool } from 'undici';
 import { messageOf } from '../../engine/errors/errors.ts';
 import type { OutgoingRequest, Transport, TransportResult } from '../../engine/sender/transport.ts';
 import { after, type Clock } from '../../engine/time/clock.ts';
 import { errorCodeOf } from './error-codes.ts';
 import { Exchange } from './exchange.ts';
+import { putWire, Wire } from './wire.ts';
 
 export interface WebhookTransportOptions {
   readonly clock: Clock;
@@ -25,12 +26,15 @@ const HEADER_BYTES_MAX = 16 * 1024;
 /**
  * Sends requests over HTTP: a pool of kept-alive connections a webhook, so that one receiver's
  * connections never run out because of another. Redirects are not followed, proxies of the
- * environment are ignored, TLS is verified, and nothing is tried twice.
+ * environment are ignored, TLS is verified. Nothing is tried twice but what a receiver cannot have
+ * answered, see `Exchange`.
  */
 export class WebhookTransport implements Transport {
   readonly #options: WebhookTransportOptions;
   readonly #pools = new Map<string, LanePool>();
   readonly #closing = new Set<Promise<void>>();
+  /** undici has told it of its start, and writes its request next, in the same turn. */
+  #starting: Exchange | undefined;
 
   constructor(options: WebhookTransportOptions) {
     this.#options = options;
@@ -41,10 +45,18 @@ export class WebhookTransport implements Transport {
     return new Promise((resolve) => {
       let cancelTimer = () => {};
       const onAbort = () => exchange.fail('cancelled', 'the sender was stopped');
-      const exchange = new Exchange(clock, (result) => {
+      const settle = (result: TransportResult) => {
         cancelTimer();
         signal?.removeEventListener('abort', onAbort);
         resolve(result);
+      };
+      const sendAgain = () => this.#dispatch(request, exchange);
+      const exchange = new Exchange(clock, {
+        settle,
+        sendAgain,
+        starting: () => {
+          this.#starting = exchange;
+        },
       });
       const { timeoutMs } = request;
       cancelTimer = after(clock, timeoutMs, () =>
@@ -52,11 +64,7 @@ export class WebhookTransport implements Transport {
       );
       if (signal?.aborted === true) return onAbort();
       signal?.addEventListener('abort', onAbort);
-      try {
-        this.#dispatch(request, exchange);
-      } catch (error) {
-        exchange.fail(errorCodeOf(error), messageOf(error));
-      }
+      this.#dispatch(request, exchange);
     });
   }
 
@@ -76,17 +84,21 @@ export class WebhookTransport implements Transport {
   }
 
   #dispatch(request: OutgoingRequest, exchange: Exchange): void {
-    const { origin, pathname, search } = new URL(request.url);
-    this.#poolOf(request, origin).dispatch(
-      {
-        origin,
-        path: pathname + search,
-        method: request.method,
-        headers: request.headers as Record<string, string>,
-        body: request.body ?? null,
-      },
-      exchange,
-    );
+    try {
+      const { origin, pathname, search } = new URL(request.url);
+      this.#poolOf(request, origin).dispatch(
+        {
+          origin,
+          path: pathname + search,
+          method: request.method,
+          headers: request.headers as Record<string, string>,
+          body: request.body ?? null,
+        },
+        exchange,
+      );
+    } catch (error) {
+      exchange.fail(errorCodeOf(error), messageOf(error));
+    }
   }
 
   #poolOf({ lane, connectionsMax, timeoutMs }: OutgoingRequest, origin: string): Pool {
@@ -98,19 +110,38 @@ export class WebhookTransport implements Transport {
     if (isSame) return known.pool;
     // The webhook was changed: requests under way finish on their old connections.
     this.forget(lane);
-    const { ca } = this.#options;
-    // Node takes a list of authorities instead of its own, not beside them.
-    const trust = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
     const pool = new Pool(origin, {
       connections: connectionsMax,
+      // What is read after a request was written is its answer, see `Wire`.
       pipelining: 1,
       // One time limit covers connecting, headers and body: the exchange's own.
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: HEADER_BYTES_MAX,
-      connect: { timeout: timeoutMs, ...trust },
+      connect: this.#connector(timeoutMs),
     });
     this.#pools.set(lane, { origin, connections: connectionsMax, timeoutMs, pool });
     return pool;
+  }
+
+  #connector(timeoutMs: number): buildConnector.connector {
+    const { ca } = this.#options;
+    // Node takes a list of authorities instead of its own, not beside them.
+    const trust = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
+    const connect = buildConnector({ timeout: timeoutMs, ...trust });
+    return (options, callback) =>
+      connect(options, (...[error, socket]) => {
+        if (error !== null) return callback(error, null);
+        putWire(socket, new Wire(), (wire) => this.#begin(wire));
+        callback(null, socket);
+      });
+  }
+
+  #begin(wire: Wire): void {
+    const exchange = this.#starting;
+    if (exchange === undefined) return;
+    this.#starting = undefined;
+    wire.begin();
+    exchange.startedOn(wire);
   }
 }

@@ -36,7 +36,11 @@ function runAnswer(input: Uint8Array): Outcome {
     wish = { headers: { 'retry-after': Buffer.from(input).toString('latin1') } };
   }
   const results: TransportResult[] = [];
-  const exchange = new Exchange(clock, (result) => results.push(result));
+  const exchange = new Exchange(clock, {
+    settle: (result) => results.push(result),
+    starting: () => undefined,
+    sendAgain: () => undefined,
+  });
   let isAborted = false;
   const controller = { abort: () => (isAborted = true) } as unknown as Parameters<
     Exchange['onRequestStart']
