@@ -33,6 +33,8 @@ export interface LogLine {
   readonly level: number;
   readonly msg: string;
   readonly code?: string;
+  /** Of a condition that begins or is over. */
+  readonly cause?: string;
   readonly url?: string;
   readonly where?: string;
 }
@@ -81,7 +83,16 @@ export class ServeProcess {
 
   /** Warnings and errors; not what is said at start of a server that could be better. */
   get warnings(): LogLine[] {
-    return this.lines.filter(({ level, code }) => level >= LEVEL_WARN && code !== undefined);
+    return this.lines.filter(
+      ({ level, code, cause }) => level >= LEVEL_WARN && (code ?? cause) !== undefined,
+    );
+  }
+
+  /** How often a condition was told to begin, and to be over. */
+  told(cause: string): { began: number; over: number } {
+    const lines = this.lines.filter((line) => line.cause === cause);
+    const began = lines.filter(({ level }) => level >= LEVEL_WARN).length;
+    return { began, over: lines.length - began };
   }
 
   /** Everything that it wrote to stderr. */

@@ -36,13 +36,15 @@ describe.each(programs)('a crash of NATS $version', (nats) => {
           'it says that it is not ready',
           async () => (await serve.readyz())?.status === 503,
         );
-        await until('it says why', () => serve.line('ERR_NATS_DOOR'));
+        const answer = await serve.readyz();
+        expect(answer?.reasons.map(({ cause }) => cause)).toEqual(['nats-away']);
         await lives(serve, prng.below(2_000));
         await stage.nats!.restart();
         await until('it is ready again', async () => (await serve.readyz())?.status === 200);
       }
       await feeding;
       expect(serve.hasEnded).toBe(false);
+      expect(serve.told('nats-away')).toEqual({ began: ROUNDS, over: ROUNDS });
       const trial = { fault: 'NATS killed', log: `NATS ${nats.version}`, tried: ROUNDS };
       await reckon({ stage, serve, feed }, trial);
     },
