@@ -8,6 +8,7 @@
  *   `done.<webhook>`   what became of them: batches, attempts, outcomes, written by the sender
  *   `snap.<webhook>`   where the sender stands: its last envelope is the one that counts
  *   `trim.<partition>` how far `in.<partition>` may have been trimmed
+ *   `<kind>.~probe`    nothing: appended to while the log refuses, see `WatchedLog`
  *   `owner`            epochs taken by processes; `owner.created`: when the log was created
  */
 

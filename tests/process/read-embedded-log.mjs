@@ -114,7 +114,7 @@ function readTables(transaction) {
     const { id, tail, trimmedUpTo } = record;
     const topic = topics.get(name) ?? { upTo: 0, envelopes: [] };
     topics.set(name, topic);
-    if (name.startsWith('in.') && trimmedUpTo > topic.upTo) {
+    if (/^in\.\d+$/.test(name) && trimmedUpTo > topic.upTo) {
       throw new Error(`${name} was trimmed up to ${trimmedUpTo}, read up to ${topic.upTo}`);
     }
     for (let offset = Math.max(topic.upTo, trimmedUpTo) + 1; offset <= tail; offset++) {

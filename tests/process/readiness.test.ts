@@ -171,7 +171,7 @@ describe.each(NEWEST)('the stream of events, $name', (home) => {
   );
 
   test(
-    'and a NATS that hangs is named in seconds',
+    'on a server that hangs is named in seconds',
     async () => {
       const { place } = await setUp();
       const serve = await place.serve().ready();

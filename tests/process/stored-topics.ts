@@ -37,6 +37,16 @@ interface TopicRead {
 
 const READER = fileURLToPath(new URL('read-embedded-log.mjs', import.meta.url));
 
+/** What a log that was full was tried with holds nothing; in a subject of NATS, `~` is `=7e`. */
+function isNoProbe(topic: string): boolean {
+  return !/\.(~|=7e)probe$/.test(topic);
+}
+
+/** Whether a topic is the input of a partition. */
+function isInput(topic: string): boolean {
+  return /^in\.\d+$/.test(topic);
+}
+
 /** Of an embedded log, by its files, read by another process; they may be in use. */
 export class EmbeddedTopics implements StoredTopics {
   readonly #seen = new Map<string, { envelopes: Uint8Array[]; upTo: number }>();
@@ -54,7 +64,7 @@ export class EmbeddedTopics implements StoredTopics {
   }
 
   get topics(): string[] {
-    return [...this.#seen.keys()];
+    return [...this.#seen.keys()].filter(isNoProbe);
   }
 
   envelopesOf(topic: string): readonly Uint8Array[] {
@@ -88,7 +98,7 @@ export class EmbeddedTopics implements StoredTopics {
     }
     for (const bytes of envelopes) {
       // Throws at a checksum that is wrong.
-      if (name.startsWith('in.')) new EnvelopeReader().load(bytes);
+      if (isInput(name)) new EnvelopeReader().load(bytes);
       seen.envelopes.push(bytes);
     }
     seen.upTo = tail;
@@ -132,7 +142,7 @@ export class JetStreamTopics implements StoredTopics {
   }
 
   get topics(): string[] {
-    return [...this.#seen.keys()];
+    return [...this.#seen.keys()].filter(isNoProbe);
   }
 
   envelopesOf(topic: string): readonly Uint8Array[] {
