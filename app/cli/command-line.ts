@@ -2,6 +2,7 @@ import { DefinitionsError, partsOf } from '../../config/definitions/problem.ts';
 import { PROBLEMS_SHOWN_MAX } from '../../config/limits.ts';
 import { LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
 import { durationOf, instantOf } from '../../engine/time/duration.ts';
+import { visibleText } from './visible-text.ts';
 
 /** 0 done, 1 failed, 2 wrong usage or wrong input. */
 export const ExitCode = { done: 0, failed: 1, wrongInput: 2 } as const;
@@ -9,6 +10,11 @@ export const ExitCode = { done: 0, failed: 1, wrongInput: 2 } as const;
 /** What people see goes to stderr as sentences; what programs read, to stdout. */
 export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** A line of JSON. `JSON.stringify` lets control characters above U+007F through to a terminal. */
+export function printJson(value: unknown): void {
+  printLine(visibleText(JSON.stringify(value)));
 }
 
 export function say(text: string): void {
@@ -22,9 +28,9 @@ export function reportFailure(error: unknown, asJson: boolean): number {
   if (asJson) {
     const facts = { code, message: messageOf(error) };
     const problems = error instanceof DefinitionsError ? error.problems.map(partsOf) : undefined;
-    printLine(JSON.stringify({ error: { ...facts, problems } }));
+    printJson({ error: { ...facts, problems } });
   } else if (error instanceof DefinitionsError) say(definitionsSentences(error));
-  else if (isOurs && error.domain !== 'internal') say(`${messageOf(error)} [${code}]`);
+  else if (isOurs && error.domain !== 'internal') say(`${visibleText(messageOf(error))} [${code}]`);
   else say(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return isOurs && error.domain === 'user' ? ExitCode.wrongInput : ExitCode.failed;
 }
@@ -33,7 +39,7 @@ export function reportFailure(error: unknown, asJson: boolean): number {
 function definitionsSentences({ problems }: DefinitionsError): string {
   const lines = problems.slice(0, PROBLEMS_SHOWN_MAX).map(({ file, line, message, code }) => {
     const place = line === undefined ? file : `${file}:${line}`;
-    return `${place}: ${message} [${code}]`;
+    return `${visibleText(`${place}: ${message}`)} [${code}]`;
   });
   const hidden = problems.length - lines.length;
   return [...lines, ...(hidden > 0 ? [`and ${hidden} more; --json lists them all`] : [])].join(

@@ -2,8 +2,7 @@
  * Control characters, line ends, and marks that turn the direction of writing: in the text of
  * others they could move the cursor of a terminal, rename its window or forge a line of a log.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const INVISIBLE = /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/gu;
 
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 

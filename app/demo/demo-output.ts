@@ -3,7 +3,7 @@
 import { LAPSE_VERSION } from '../../config/definitions/version.ts';
 import { formatInstant } from '../../engine/time/duration.ts';
 import type { Definitions, Rule } from '../../operators/definitions.ts';
-import { printLine } from '../cli/command-line.ts';
+import { printJson, printLine } from '../cli/command-line.ts';
 import type { Lapse } from '../serve/lapse.ts';
 import type { Arrival, Arrivals } from './arrivals.ts';
 import {
@@ -193,7 +193,7 @@ class JsonOutput implements DemoOutput {
   constructor(readings: Readings) {
     this.#readings = readings;
     const { url, data } = readings;
-    printLine(JSON.stringify({ type: 'started', version: LAPSE_VERSION, url, data }));
+    printJson({ type: 'started', version: LAPSE_VERSION, url, data });
     this.#timer = setInterval(() => this.#overview('overview'), LINE_INTERVAL_MS);
   }
 
@@ -201,13 +201,13 @@ class JsonOutput implements DemoOutput {
     this.#readings.add(arrivals);
     for (const { atMs, campaign, user, what, latencyMs } of arrivals) {
       const facts = { at: formatInstant(atMs), campaign, user, what, latencyMs };
-      printLine(JSON.stringify({ type: 'webhook', ...facts }));
+      printJson({ type: 'webhook', ...facts });
     }
   }
 
   ending(reason: string): void {
     clearInterval(this.#timer);
-    printLine(JSON.stringify({ type: 'ending', reason }));
+    printJson({ type: 'ending', reason });
   }
 
   end(): void {
@@ -216,7 +216,7 @@ class JsonOutput implements DemoOutput {
 
   #overview(type: string): void {
     const { overview, latencies, troubles } = this.#readings.figures();
-    printLine(JSON.stringify({ type, ...overview, triggerLatency: latencies, troubles }));
+    printJson({ type, ...overview, triggerLatency: latencies, troubles });
   }
 }
 

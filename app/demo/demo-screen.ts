@@ -1,5 +1,6 @@
 /** What the demo's terminal says, as lines; pure, so that a test can read it. */
 
+import { visibleText } from '../cli/visible-text.ts';
 import type { Overview, TriggerLatency } from '../serve/metrics/overview.ts';
 import type { Arrival } from './arrivals.ts';
 import type { styles } from './live-view.ts';
@@ -60,7 +61,7 @@ export function demoScreen(
     bold(' Try it, in another terminal'),
     ...trialLines(url),
     dim(` Definitions: app/demo/demo.yaml. Data: ${data}. Ctrl-C ends.`),
-    ...figures.troubles.map((sentence) => style.yellow(` ${sentence}`)),
+    ...figures.troubles.map((sentence) => style.yellow(` ${visibleText(sentence)}`)),
   ];
 }
 
@@ -90,7 +91,8 @@ function arrivalLines(
     const latency = one.latencyMs === undefined ? 'yours' : msOf(one.latencyMs);
     const text =
       ` ${timeOf(one.atMs)}  ${padded(one.campaign, NAME_CHARS)} ` +
-      `${right(latency, LATENCY_CHARS)}  ${padded(one.user, USER_CHARS)} ${one.what}`;
+      `${right(latency, LATENCY_CHARS)}  ${padded(visibleText(one.user), USER_CHARS)} ` +
+      visibleText(one.what);
     return one.latencyMs === undefined ? green(text) : text;
   });
   while (lines.length < count) lines.push(dim(lines.length === 0 ? ' none yet' : ''));
@@ -129,7 +131,8 @@ export function overviewLine({ upMs, overview, eventsPerSecond, latencies }: Dem
 
 export function arrivalLine(arrival: Arrival): string {
   const { campaign, user, what } = arrival;
-  return `${campaign} for ${user}${what === '' ? '' : ` (${what})`}, ${latencyOf(arrival)}`;
+  const about = what === '' ? '' : ` (${what})`;
+  return visibleText(`${campaign} for ${user}${about}, ${latencyOf(arrival)}`);
 }
 
 function timeOf(atMs: number): string {

@@ -3,9 +3,10 @@ import type { Readable } from 'node:stream';
 import { intakeLimits } from '../../../config/limits.ts';
 import { readEventLines } from '../../../connectors/doors/file/event-lines.ts';
 import { systemClock } from '../../../engine/time/clock.ts';
-import { ExitCode, printLine, say } from '../command-line.ts';
+import { ExitCode, printJson, printLine, say } from '../command-line.ts';
 import { LapseClient, serverUrl } from '../lapse-client.ts';
 import { Progress } from '../progress.ts';
+import { visibleText } from '../visible-text.ts';
 import { ImportLanes, type ImportRefusal } from './import-lanes.ts';
 import { fileName, lineName, parseLine } from './import-lines.ts';
 
@@ -94,11 +95,11 @@ class ImportRun {
     if (asJson) {
       const eventsPerSecond = Math.round(accepted / seconds);
       const facts = { files, accepted, rejected, seconds, eventsPerSecond, rejections: refused };
-      printLine(JSON.stringify(facts));
+      printJson(facts);
       return;
     }
     for (const { file, line, code, message } of refused.slice(0, REFUSALS_SHOWN)) {
-      say(`${file}:${line}: ${message} [${code}]`);
+      say(`${file}:${line}: ${visibleText(message)} [${code}]`);
     }
     if (rejected > REFUSALS_SHOWN) {
       const counts = [...this.#refusedByCode].map(([code, count]) => `${count} ${code}`);

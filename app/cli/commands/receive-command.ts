@@ -1,5 +1,5 @@
 import { userError } from '../../../engine/errors/errors.ts';
-import { ExitCode, printLine, readDuration, readInteger, say } from '../command-line.ts';
+import { ExitCode, printJson, printLine, readDuration, readInteger, say } from '../command-line.ts';
 import { Ending } from './ending.ts';
 import { type ReceivedRequest, type ReceiverCounts, startReceiver } from './receive.ts';
 
@@ -30,14 +30,14 @@ export async function receiveCommand(options: ReceiveOptions): Promise<number> {
   say(`Receiving at ${receiver.url}, Ctrl-C ends.`);
   await end.reason;
   await receiver.close();
-  if (asJson) printLine(JSON.stringify({ type: 'ended', ...receiver.counts }));
+  if (asJson) printJson({ type: 'ended', ...receiver.counts });
   else say(sentenceOf(receiver.counts));
   return ExitCode.done;
 }
 
 function printRequest(received: ReceivedRequest): void {
   const { atMs, ...facts } = received;
-  printLine(JSON.stringify({ type: 'request', at: new Date(atMs).toISOString(), ...facts }));
+  printJson({ type: 'request', at: new Date(atMs).toISOString(), ...facts });
 }
 
 /** 0.1 and 10% are the same. @throws LapseError `ERR_USAGE` */

@@ -132,7 +132,7 @@ class ReceiverState {
     const { secret, onRequest, print } = this.#options;
     const atMs = this.#clock.now();
     const webhookId = headers['webhook-id']?.toString();
-    const signature = verifySignature(secret, headers, body, atMs);
+    const signature = verifySignature(secret, headers, body, this.#clock.wall?.() ?? atMs);
     const isRefused = secret !== undefined && signature !== 'ok';
     const status = isRefused ? 401 : this.#isFailing() ? 500 : 200;
     const isRepeat = webhookId !== undefined && this.#seen.has(webhookId);

@@ -1,7 +1,8 @@
 import { userError } from '../../../engine/errors/errors.ts';
 import { systemClock } from '../../../engine/time/clock.ts';
-import { ExitCode, printLine, say } from '../command-line.ts';
+import { ExitCode, printJson, printLine, say } from '../command-line.ts';
 import { LapseClient, serverUrl } from '../lapse-client.ts';
+import { visibleText } from '../visible-text.ts';
 import { readAssignments } from './send-values.ts';
 
 export interface SendOptions {
@@ -23,10 +24,10 @@ export async function sendCommand(
   const client = new LapseClient({ url, clock: systemClock });
   try {
     const answer = await client.batch(JSON.stringify({ batch }));
-    if (options.json === true) printLine(JSON.stringify(answer));
+    if (options.json === true) printJson(answer);
     else if (answer.rejected.length === 0) printLine(sentenceOf(event, options, url));
     for (const { code, message } of options.json === true ? [] : answer.rejected) {
-      say(`${message} [${code}]`);
+      say(`${visibleText(message)} [${code}]`);
     }
     return answer.rejected.length === 0 ? ExitCode.done : ExitCode.failed;
   } finally {

@@ -1,6 +1,6 @@
 import { loadConfiguration } from '../../../config/definitions/definitions.ts';
 import { DefinitionsError, partsOf } from '../../../config/definitions/problem.ts';
-import { ExitCode, printLine } from '../command-line.ts';
+import { ExitCode, printJson, printLine } from '../command-line.ts';
 
 /** `lapse validate`: says what is wrong with definitions, or what they hold. */
 export function validateCommand(
@@ -12,15 +12,12 @@ export function validateCommand(
     const { definitions } = loadConfiguration(paths, process.env);
     const campaigns = definitions.campaigns.length;
     const webhooks = definitions.webhooks.length;
-    printLine(
-      asJson
-        ? JSON.stringify({ valid: true, campaigns, webhooks, problems: [] })
-        : `Valid: ${count(campaigns, 'campaign')}, ${count(webhooks, 'webhook')}.`,
-    );
+    if (asJson) printJson({ valid: true, campaigns, webhooks, problems: [] });
+    else printLine(`Valid: ${count(campaigns, 'campaign')}, ${count(webhooks, 'webhook')}.`);
     return ExitCode.done;
   } catch (error) {
     if (!asJson || !(error instanceof DefinitionsError)) throw error;
-    printLine(JSON.stringify({ valid: false, problems: error.problems.map(partsOf) }));
+    printJson({ valid: false, problems: error.problems.map(partsOf) });
     return ExitCode.wrongInput;
   }
 }

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { printJson } from '../../../app/cli/command-line.ts';
 import { logText } from '../../../app/cli/logger.ts';
 import { visibleText } from '../../../app/cli/visible-text.ts';
 
@@ -38,4 +39,21 @@ test('visibleText: letters of every language stay as they are', () => {
 
 test('visibleText: marks that turn the direction of writing are shown', () => {
   expect(visibleText('a\u202eb\u2066c')).toBe('a\\u202eb\\u2066c');
+});
+
+test('printJson: a line of JSON keeps its values and nothing that a terminal obeys', () => {
+  const written: string[] = [];
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    written.push(String(text));
+    return true;
+  });
+  const value = { user: 'a\u009b2J\u202eb\u007f\u001b[2J\n' };
+  try {
+    printJson(value);
+  } finally {
+    spy.mockRestore();
+  }
+  const line = written.join('').replace(/\n$/, '');
+  expect(line).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
+  expect(JSON.parse(line)).toEqual(value);
 });
