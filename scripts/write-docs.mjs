@@ -9,3 +9,6 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { errorsPage } = await import('../dist/config/pages/errors-page.js');
 const catalogue = readFileSync(join(root, 'config', 'errors.yaml'), 'utf8');
 writeFileSync(join(root, 'docs', 'ERRORS.md'), errorsPage(catalogue));
+
+const { definitionsPage } = await import('../dist/config/pages/definitions-page.js');
+writeFileSync(join(root, 'docs', 'DEFINITIONS.md'), definitionsPage());

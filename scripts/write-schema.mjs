@@ -9,3 +9,6 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { definitionsJsonSchema } = await import('../dist/config/definitions/json-schema.js');
 const text = `${JSON.stringify(definitionsJsonSchema(), null, 2)}\n`;
 writeFileSync(join(root, 'config', 'lapse.schema.json'), text);
+
+// The page of definitions is made of the same schema.
+await import('./write-docs.mjs');

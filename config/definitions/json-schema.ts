@@ -82,6 +82,12 @@ export function definitionsJsonSchema(): Readonly<Record<string, unknown>> {
   const { $schema, $defs, ...schema } = z.toJSONSchema(fileSchema, {
     io: 'input',
     unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema }) => {
+      // Of a leaf that reads its value zod leaves both out, as if they were values already read.
+      const { default: byDefault, examples } = z.globalRegistry.get(zodSchema) ?? {};
+      if (byDefault !== undefined) jsonSchema.default ??= byDefault;
+      if (Array.isArray(examples)) jsonSchema.examples ??= examples;
+    },
   });
   return {
     $schema,
