@@ -33,12 +33,17 @@ interface Row {
 const HEAD = `<!-- Made by \`node scripts/write-docs.mjs\` of the schema in config/definitions. Do not edit it here. -->
 # Definitions
 
-Definitions are YAML or JSON, split over any number of files. \`lapse validate PATH…\` checks them, and unknown keys are errors. Editors
-complete and check as you type with [config/lapse.schema.json](../config/lapse.schema.json); [config/examples](../config/examples) has samples.
+Definitions are YAML or JSON, split over any number of files. \`lapse validate PATH…\` checks
+them, and unknown keys are errors. Editors complete and check as you type with
+[config/lapse.schema.json](../config/lapse.schema.json); [config/examples](../config/examples) has
+samples.
 
-- **Durations** are a number and a unit: \`250ms\`, \`10s\`, \`10m\`, \`2h\`, \`3d\`, \`1h30m\`. **Instants** are ISO 8601 with a zone.
-- **\`\${NAME}\`** stands for the environment variable NAME, \`$\${\` for a plain \`\${\`. Write secrets this way.
-- **Quote what must stay a text**: \`zip: "02142"\`, \`version: "1.10"\`. YAML reads it as a number otherwise.
+- **Durations** are a number and a unit: \`250ms\`, \`10s\`, \`10m\`, \`2h\`, \`3d\`, \`1h30m\`.
+  **Instants** are ISO 8601 with a zone.
+- **\`\${NAME}\`** stands for the environment variable NAME, \`$\${\` for a plain \`\${\`. Write
+  secrets this way.
+- **Quote what must stay a text**: \`zip: "02142"\`, \`version: "1.10"\`. YAML reads it as a
+  number otherwise.
 `;
 
 /** Rules are long, so each kind of them has a table of its own. */
@@ -142,8 +147,9 @@ const TYPES: Readonly<Record<string, string>> = {
   array: 'a list',
 };
 
-const SETTINGS_HEAD = `Lapse takes a setting from its flag, else from the environment, else from a file, else the default. In a file it is a key of its own
-beside \`campaigns\` and \`webhooks\`: \`engine: {workers: 2}\`. A \`LAPSE_…\` variable that nothing reads is an error.
+const SETTINGS_HEAD = `Lapse takes a setting from its flag, else from the environment, else from a file, else the
+default. In a file it is a key of its own beside \`campaigns\` and \`webhooks\`: \`engine:
+{workers: 2}\`. A \`LAPSE_…\` variable that nothing reads is an error.
 `;
 
 function settingsTable(root: Schema): string {

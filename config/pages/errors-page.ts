@@ -19,10 +19,12 @@ export function errorEntries(yaml: string): ErrorEntry[] {
 const HEAD = `<!-- Made by \`node scripts/write-docs.mjs\` of config/errors.yaml. Do not edit it here. -->
 # Errors
 
-Every error, refusal and warning of Lapse carries a code. The command line prints it after the sentence: \`… [ERR_USAGE]\`. HTTP answers,
-logs and \`--json\` have it as \`code\`. A code never changes its meaning; the sentence beside it may.
+Every error, refusal and warning of Lapse carries a code. The command line prints it after the
+sentence: \`… [ERR_USAGE]\`. HTTP answers, logs and \`--json\` have it as \`code\`. A code never
+changes its meaning; the sentence beside it may.
 
-The command line exits with 2 when its user can correct the error (wrong usage or wrong input), otherwise with 1.
+The command line exits with 2 when its user can correct the error (wrong usage or wrong input),
+otherwise with 1.
 `;
 
 export function errorsPage(yaml: string): string {
