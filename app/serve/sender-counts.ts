@@ -11,6 +11,7 @@ import type {
 } from '../../engine/sender/protocol.ts';
 import type { LaneOutcome, SenderAttempt } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
+import type { ReceiverHealth } from './receiver-health.ts';
 
 interface LaneCounts {
   readonly attempts: Map<string, number>;
@@ -23,6 +24,7 @@ interface LaneCounts {
 const FATAL_CODES = new Set(['ERR_FENCED', 'ERR_LOG_GONE']);
 
 export interface SenderCalls {
+  readonly receivers: ReceiverHealth;
   readonly onWarning: (lane: string, error: LapseError) => void;
   /** This process must end: it must not go on half alive. */
   readonly onFatal: (error: LapseError) => void;
@@ -45,9 +47,12 @@ export class SenderCounts implements SenderObserver {
     const answer = 'error' in result ? result.error : String(result.status);
     counts.attempts.set(answer, (counts.attempts.get(answer) ?? 0) + 1);
     counts.attemptDuration.record(result.durationMs);
+    this.#calls.receivers.attempt(lane, result);
   }
 
-  outcome(lane: string, { campaignId, outcome, reason = '' }: LaneOutcome): void {
+  outcome(lane: string, settled: LaneOutcome): void {
+    this.#calls.receivers.outcome(lane, settled);
+    const { campaignId, outcome, reason = '' } = settled;
     const { outcomes } = this.#laneOf(lane);
     const key = `${campaignId}\n${outcome}\n${reason}`;
     const entry = outcomes.get(key);
@@ -94,6 +99,7 @@ export class SenderCounts implements SenderObserver {
   laneRemoved(lane: string, pendingCount: number): void {
     this.logAvailable(lane);
     this.snapshotStored(lane);
+    this.#calls.receivers.removed(lane);
     const sentence = `The webhook '${lane}' is no longer defined; ${pendingCount} deliveries stay in its lane.`;
     this.#calls.onWarning(lane, externalError('ERR_WEBHOOK_REMOVED', sentence));
   }

@@ -11,8 +11,10 @@ import type { ToWorker } from '../../engine/worker/protocol.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import type { LaneDefinitions } from '../../operators/delivery/lane.ts';
 import { LogLane } from '../../operators/delivery/log-lane.ts';
+import { judge } from '../../operators/delivery/verdict.ts';
 import { laneDefinitions } from './lane-definitions.ts';
 import { connectLog, type LogAddress } from './log-home.ts';
+import { ReceiverHealth } from './receiver-health.ts';
 import { SenderCounts } from './sender-counts.ts';
 
 export interface SenderThreadData {
@@ -30,8 +32,19 @@ async function main(data: SenderThreadData): Promise<void> {
   const conditions = reportingTo((report) => post({ kind: 'condition', report }));
   const log = await connectLog(data.log, conditions);
   const transport = new WebhookTransport({ clock: systemClock });
+  const definitions = laneDefinitions(data.definitions);
+  const onWarning = (lane: string, error: LapseError) =>
+    post({ kind: 'warning', lane, error: threadError(error) });
+  const receivers = new ReceiverHealth({
+    now: () => systemClock.now(),
+    conditions,
+    onWarning,
+    isTaken: (lane, result) =>
+      judge(result, definitions.get(lane)?.webhook.success ?? '2xx').kind === 'delivered',
+  });
   const counts = new SenderCounts(conditions, {
-    onWarning: (lane, error) => post({ kind: 'warning', lane, error: threadError(error) }),
+    receivers,
+    onWarning,
     onFatal: (error) => post({ kind: 'failed', error: threadError(error) }),
   });
   const sender = new Sender<LaneDefinitions>({
@@ -43,8 +56,9 @@ async function main(data: SenderThreadData): Promise<void> {
     createLane: (_webhookId, definitions) =>
       new LogLane({ ...definitions, userAgent: data.userAgent }),
   });
-  await sender.update(laneDefinitions(data.definitions));
+  await sender.update(definitions);
   const postStats = () => {
+    receivers.tick();
     const stats = counts.toStats(sender.pendingCounts(), sender.lookAtUnread());
     post({ kind: 'stats', stats });
   };

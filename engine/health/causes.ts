@@ -48,6 +48,8 @@ export const CAUSES = {
     followsFrom: [...LOG_CAUSES, 'stream-unreadable', 'door-behind', 'partition-stopped'],
   },
   'sender-stuck': { blocks: true, over: 'Deliveries leave again.', followsFrom: LOG_CAUSES },
+  /** One receiver's trouble, not ours: it delays nothing but its own messages. */
+  'webhook-failing': { blocks: false, over: 'The webhook takes messages again.' },
   'checkpoints-failing': { blocks: false, over: 'Checkpoints are written again.' },
   'snapshots-failing': {
     blocks: false,

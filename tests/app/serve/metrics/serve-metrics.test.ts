@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Gauges } from '../../../../app/serve/metrics/serve-metrics.ts';
 import { serveMetrics } from '../../../../app/serve/metrics/serve-metrics.ts';
+import { ReceiverHealth } from '../../../../app/serve/receiver-health.ts';
 import { SenderCounts } from '../../../../app/serve/sender-counts.ts';
 import { DoorCounters } from '../../../../connectors/doors/door-counters.ts';
 import { RejectedStore } from '../../../../connectors/doors/rejected.ts';
@@ -80,7 +81,14 @@ function partitionStats(parts: Partial<PartitionStats> = {}): PartitionStats {
 }
 
 function senderStats(): SenderStats {
-  const counts = new SenderCounts(silentReporter, { onWarning: () => {}, onFatal: () => {} });
+  const onWarning = () => undefined;
+  const receivers = new ReceiverHealth({
+    now: () => 0,
+    conditions: silentReporter,
+    onWarning,
+    isTaken: () => true,
+  });
+  const counts = new SenderCounts(silentReporter, { receivers, onWarning, onFatal: onWarning });
   const attempt = {
     handle: 1,
     webhookId: 'w',
