@@ -49,6 +49,8 @@ export class PartitionState {
     return this.nowMs > this.timeMs;
   }
 
+  /** How far events may overtake one another and still count in order of event time. */
+  readonly reorderWindowMs: number;
   readonly arena = new Arena();
   readonly windows: WindowTable;
   /** What operators remember of users, but for open windows. */
@@ -66,7 +68,8 @@ export class PartitionState {
     this.profiles = new ProfileTable(this.arena);
     this.aliases = new AliasTable(this.arena);
     this.dedupe = new DedupeTable(options.dedupeWindowMs ?? DAY_MS);
-    this.recentCancels = new RecentCancels(options.reorderWindowMs ?? 5_000);
+    this.reorderWindowMs = options.reorderWindowMs ?? 5_000;
+    this.recentCancels = new RecentCancels(this.reorderWindowMs);
   }
 
   /**
