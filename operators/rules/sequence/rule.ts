@@ -44,7 +44,8 @@ export const sequenceKind: RuleKind<SequenceRule> = {
 
 function keep(scope: Scope, rule: SequenceRule, match: string, state: State): void {
   const newestMs = Math.max(...state.recent.map(({ atMs }) => atMs));
-  const startsMs = Math.max(...state.base.startAtMs, newestMs - rule.withinMs);
+  const firstSteps = state.recent.filter(({ meaning }) => (meaning & 1) === 1);
+  const startsMs = Math.max(...state.base.startAtMs, ...firstSteps.map(({ atMs }) => atMs));
   const neededUntilMs = Math.max(startsMs + rule.withinMs, newestMs);
   scope.put(match, rowOf(state), forgetAtMs(neededUntilMs + scope.state.reorderWindowMs));
 }
