@@ -87,6 +87,35 @@ export function dayNumber(year: number, month: number, day: number): number {
   return era * 146_097 + dayOfEra - 719_468;
 }
 
+export interface CalendarDate {
+  readonly year: number;
+  /** 1 to 12. */
+  readonly month: number;
+  /** 1 to 31. */
+  readonly day: number;
+}
+
+/** The date that `dayNumber` makes this number of (Howard Hinnant, `civil_from_days`). */
+export function calendarDateOf(dayNumber: number): CalendarDate {
+  const shifted = dayNumber + 719_468;
+  const era = Math.floor(shifted / 146_097);
+  const dayOfEra = shifted - era * 146_097;
+  const leapDays =
+    Math.floor(dayOfEra / 1_460) - Math.floor(dayOfEra / 36_524) + Math.floor(dayOfEra / 146_096);
+  const yearOfEra = Math.floor((dayOfEra - leapDays) / 365);
+  const dayOfYear =
+    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  // Months are counted from March, so that 29 February is the last day of its year.
+  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
+  const day = dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1;
+  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
+  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day };
+}
+
+export function isLeapYear(year: number): boolean {
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+}
+
 /** Day number of the `YYYY-MM-DD` that the text starts with; NaN when there is no such day. */
 function leadingDay(text: string): number {
   if (text.charCodeAt(4) !== DASH || text.charCodeAt(7) !== DASH) return Number.NaN;
@@ -94,8 +123,7 @@ function leadingDay(text: string): number {
   const month = pair(text, 5);
   const day = pair(text, 8);
   if (year > 9999 || month < 1 || month > 12 || day < 1) return Number.NaN;
-  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  const days = month === 2 && isLeap ? 29 : MONTH_DAYS[month - 1]!;
+  const days = month === 2 && isLeapYear(year) ? 29 : MONTH_DAYS[month - 1]!;
   return day > days ? Number.NaN : dayNumber(year, month, day);
 }
 

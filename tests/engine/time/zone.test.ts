@@ -1,6 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { calendarDayOf, HOUR_MS, parseInstant } from '../../../engine/time/duration.ts';
-import { dayAt, dayStartMs, isTimeZone } from '../../../engine/time/zone.ts';
+import {
+  calendarDateOf,
+  calendarDayOf,
+  DAY_MS,
+  dayNumber,
+  HOUR_MS,
+  MINUTE_MS,
+  parseInstant,
+} from '../../../engine/time/duration.ts';
+import {
+  dayAt,
+  dayStartMs,
+  instantOfWallMs,
+  isTimeZone,
+  wallTimeMs,
+  weekdayOf,
+  zoneOffsetMs,
+} from '../../../engine/time/zone.ts';
+import { CHANGING_CLOCKS, SlowClock } from '../../support/slow-clock.ts';
 
 const day = calendarDayOf;
 
@@ -37,4 +54,66 @@ describe('days in zones', () => {
       false,
     );
   });
+});
+
+describe('clocks in zones', () => {
+  test.each(CHANGING_CLOCKS)(
+    'instantOfWallMs: the first that shows it, in %s near %s',
+    (zone, near) => {
+      const nearMs = parseInstant(near);
+      const clock = new SlowClock(zone, nearMs - 10 * DAY_MS, nearMs + 10 * DAY_MS);
+      const wallMs = clock.wallMs(nearMs);
+      for (let minute = -36 * 60; minute <= 36 * 60; minute += 7) {
+        const askedMs = wallMs + minute * MINUTE_MS;
+        expect(instantOfWallMs(askedMs, zone)).toBe(clock.firstInstantMs(askedMs));
+      }
+    },
+  );
+
+  test.each(CHANGING_CLOCKS)(
+    'wallTimeMs: changes to the millisecond, in %s at %s',
+    (zone, near) => {
+      const nearMs = parseInstant(near);
+      const clock = new SlowClock(zone, nearMs - 10 * DAY_MS, nearMs + 10 * DAY_MS);
+      for (const ms of [-DAY_MS, -HOUR_MS, -1, 0, 1, HOUR_MS, DAY_MS]) {
+        expect(wallTimeMs(nearMs + ms, zone)).toBe(clock.wallMs(nearMs + ms));
+      }
+    },
+  );
+
+  test('zoneOffsetMs: a clock that changes between two days of UTC', () => {
+    const changeMs = parseInstant('1974-06-24T00:00:00Z');
+    const zone = 'Africa/Casablanca';
+    expect(zoneOffsetMs(changeMs - 1, zone)).toBe(0);
+    expect(zoneOffsetMs(changeMs, zone)).toBe(HOUR_MS);
+    // The first hour of the day is skipped.
+    expect(instantOfWallMs(changeMs + 30 * MINUTE_MS, zone)).toBe(changeMs);
+  });
+
+  test('zoneOffsetMs: asking costs little, once a day is known', () => {
+    const zone = 'Europe/Berlin';
+    const fromMs = parseInstant('2026-03-29T00:00:00Z');
+    zoneOffsetMs(fromMs, zone);
+    const startMs = performance.now();
+    let sumMs = 0;
+    for (let i = 0; i < 100_000; i++) sumMs += zoneOffsetMs(fromMs + i * 864, zone);
+    const eachNs = ((performance.now() - startMs) * 1e6) / 100_000;
+    expect(sumMs).toBeGreaterThan(0);
+    // The calendar takes 10,000 ns and more; this is 50 on the slowest machine at hand.
+    expect(eachNs).toBeLessThan(2_000);
+  });
+});
+
+test('calendarDateOf: gives back what dayNumber was given', () => {
+  for (let day = -800_000; day < 3_000_000; day += 997) {
+    const { year, month, day: ofMonth } = calendarDateOf(day);
+    expect(dayNumber(year, month, ofMonth)).toBe(day);
+    const date = new Date(day * DAY_MS);
+    expect([year, month, ofMonth]).toEqual([
+      date.getUTCFullYear(),
+      date.getUTCMonth() + 1,
+      date.getUTCDate(),
+    ]);
+    expect(weekdayOf(day)).toBe(date.getUTCDay() || 7);
+  }
 });
