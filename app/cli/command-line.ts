@@ -82,3 +82,8 @@ export function readInteger(option: string, text: string, min: number, max: numb
   }
   return value;
 }
+
+/** Says which variables `serve` will need that are not set here. */
+export function unsetSentence(names: readonly string[]): string {
+  return `Not set here, so placeholders stand for them: ${names.join(', ')}. serve needs them.`;
+}

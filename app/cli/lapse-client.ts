@@ -2,6 +2,7 @@
 import { Agent, request } from 'undici';
 import { checkEnvironmentNames } from '../../config/definitions/environment-names.ts';
 import { externalError, LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
+import { describeValue } from '../../engine/errors/wording.ts';
 import type { Clock } from '../../engine/time/clock.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:8080';
@@ -41,7 +42,7 @@ export function serverUrl(option: string | undefined, env: NodeJS.ProcessEnv): s
   const name = option === undefined ? 'LAPSE_URL' : '--url';
   throw userError(
     'ERR_USAGE',
-    `${name} must be a URL like ${DEFAULT_URL}, got ${JSON.stringify(given)}`,
+    `${name} must be a URL like ${DEFAULT_URL}, got ${describeValue(given)}`,
   );
 }
 

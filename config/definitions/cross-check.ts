@@ -4,6 +4,7 @@
  */
 import { describeValue, joinPath, nearestOf } from '../../engine/errors/wording.ts';
 import type { Definitions } from '../../operators/definitions.ts';
+import { idLeaf } from '../../operators/schema/leaf.ts';
 import type { DefinitionsProblem } from './problem.ts';
 import type { DefinitionFile } from './read-files.ts';
 import { segmentComplaints } from './segment-check.ts';
@@ -53,7 +54,9 @@ function duplicateIds(entries: readonly Entry[]): DefinitionsProblem[] {
 /** Ids that a sentence names before it says only how many more there are. */
 const IDS_SHOWN_MAX = 10;
 
-function listOf(ids: readonly string[]): string {
+function listOf(written: readonly string[]): string {
+  // What is no id has a complaint of its own, and could be a secret in the wrong place.
+  const ids = written.filter((id) => idLeaf.read(id) !== undefined);
   if (ids.length === 0) return 'there is none';
   const shown = ids.slice(0, IDS_SHOWN_MAX).join(', ');
   return ids.length > IDS_SHOWN_MAX ? `${shown} and ${ids.length - IDS_SHOWN_MAX} more` : shown;

@@ -7,11 +7,18 @@ import { type Campaign, type Definitions, NO_DEFINITIONS } from '../../operators
 import { settingsComplaints } from '../../operators/gates/schemas.ts';
 import { campaignOf } from './campaign-schema.ts';
 import { crossProblems } from './cross-check.ts';
-import { type Complaint, type Environment, withEnvironment } from './environment.ts';
+import {
+  type Environment,
+  type EnvironmentReport,
+  emptyReport,
+  withEnvironment,
+} from './environment.ts';
 import { checkEnvironmentNames } from './environment-names.ts';
 import { type FileInput, fileSchema } from './file-schema.ts';
+import { type Substitution, withoutValues } from './hidden-values.ts';
 import { problemsOf } from './issues.ts';
 import { takeNotBuilt } from './not-built.ts';
+import { placeholderOf } from './placeholders.ts';
 import { DefinitionsError, type DefinitionsProblem } from './problem.ts';
 import { type DefinitionFile, readDefinitionFiles } from './read-files.ts';
 import { runTimeComplaints } from './run-time.ts';
@@ -29,6 +36,16 @@ export interface Configuration {
   readonly definitions: Definitions;
   /** For `resolveRuntime`. */
   readonly runtime: RuntimeFileSettings;
+  /** Variables that are not set and that placeholders stand for, sorted. */
+  readonly unset: readonly string[];
+}
+
+export interface LoadOptions {
+  /**
+   * Whether placeholders may stand for variables that are not set, where only a request or a
+   * connection needs the value. @default false
+   */
+  readonly hasPlaceholders?: boolean;
 }
 
 /**
@@ -36,11 +53,15 @@ export interface Configuration {
  * @throws DefinitionsError with everything that is wrong
  * @throws LapseError `ERR_SETTINGS` for a `LAPSE_…` variable that nothing reads
  */
-export function loadConfiguration(paths: readonly string[], env: Environment): Configuration {
+export function loadConfiguration(
+  paths: readonly string[],
+  env: Environment,
+  options: LoadOptions = {},
+): Configuration {
   const problems: DefinitionsProblem[] = [];
   const files = readDefinitionFiles(paths, problems);
   const used = new Set<string>();
-  const configuration = configurationOf(files, env, problems, { used });
+  const configuration = configurationOf(files, env, problems, { ...options, used });
   checkEnvironmentNames(env, used);
   return configuration;
 }
@@ -50,7 +71,7 @@ export function loadDefinitions(paths: readonly string[], env: Environment): Def
   return loadConfiguration(paths, env).definitions;
 }
 
-export interface ParseOptions {
+export interface ParseOptions extends LoadOptions {
   /** What to call the value in sentences. @default '-' */
   readonly file?: string;
   /** @default no variables */
@@ -76,7 +97,7 @@ interface CheckedFile {
   readonly input: FileInput;
 }
 
-interface MergeContext extends Pick<ParseOptions, 'base'> {
+interface MergeContext extends Pick<ParseOptions, 'base' | 'hasPlaceholders'> {
   /** Gets the names of the variables that files refer to. */
   readonly used?: Set<string>;
 }
@@ -85,24 +106,30 @@ function configurationOf(
   files: readonly DefinitionFile[],
   env: Environment,
   problems: DefinitionsProblem[],
-  { used = new Set<string>(), base }: MergeContext = {},
+  { used = new Set(), base, hasPlaceholders = false }: MergeContext = {},
 ): Configuration {
   const hasAllFiles = problems.length === 0;
   const copies: DefinitionFile[] = [];
   const checked: CheckedFile[] = [];
+  const substitutions: Substitution[] = [];
+  const unset = new Set<string>();
   for (const { file, value } of files) {
-    const complaints: Complaint[] = [];
-    const copy = withEnvironment(value, env, complaints, used);
-    for (const complaint of complaints) {
+    const report = emptyReport(used);
+    const copy = withEnvironment(value, env, report, hasPlaceholders ? placeholderOf : undefined);
+    for (const complaint of report.complaints) {
       problems.push({ file, ...complaint, code: 'ERR_DEFINITIONS' });
     }
+    substitutions.push(...report.substitutions);
+    for (const { name } of report.unset) unset.add(name);
     copies.push({ file, value: copy });
-    const input = check(copy, file, problems, complaints);
+    const input = check(copy, file, problems, report);
     if (input !== undefined) checked.push({ file, input });
   }
   problems.push(...crossProblems(copies, hasAllFiles, base));
-  const configuration = merge(checked, problems, base);
-  if (problems.length > 0) throw new DefinitionsError(withLines(problems, files));
+  const configuration = { ...merge(checked, problems, base), unset: [...unset].sort() };
+  if (problems.length > 0) {
+    throw new DefinitionsError(withLines(withoutValues(problems, substitutions), files));
+  }
   return configuration;
 }
 
@@ -125,7 +152,7 @@ function check(
   value: unknown,
   file: string,
   problems: DefinitionsProblem[],
-  complaints: readonly Complaint[],
+  { complaints, unset }: EnvironmentReport,
 ): FileInput | undefined {
   if (value === null || value === undefined) {
     const message = `the file must have at least one of ${topLevelKeys().join(', ')}, got an empty file`;
@@ -138,8 +165,12 @@ function check(
   if (result.success) return result.data;
   // A value whose variable is missing has been complained about; what it lacks is no news.
   const known = new Set(complaints.map(({ path }) => path));
-  const found = problemsOf(result.error.issues, value, file, notBuilt);
-  problems.push(...found.filter(({ path }) => !known.has(path)));
+  const missing = new Map(unset.map(({ path, message }) => [path, message]));
+  for (const problem of problemsOf(result.error.issues, value, file, notBuilt)) {
+    // A placeholder does not do here: what is wrong is that the variable is not set.
+    const message = missing.get(problem.path) ?? problem.message;
+    if (!known.has(problem.path)) problems.push({ ...problem, message });
+  }
   return undefined;
 }
 
@@ -151,7 +182,7 @@ function merge(
   files: readonly CheckedFile[],
   problems: DefinitionsProblem[],
   base: Definitions = NO_DEFINITIONS,
-): Configuration {
+): Omit<Configuration, 'unset'> {
   const campaigns: Campaign[] = [];
   for (const { file, input } of files) {
     for (const [index, one] of (input.campaigns ?? []).entries()) {

@@ -4,6 +4,7 @@
  */
 import { describeValue, joinPath } from '../../engine/errors/wording.ts';
 import { DEFINITION_DEPTH_MAX, DEFINITION_VALUES_MAX } from '../limits.ts';
+import type { Substitution } from './hidden-values.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -14,25 +15,43 @@ export interface Complaint {
 
 const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{/g;
 
+/** What is found on the way. */
+export interface EnvironmentReport {
+  /** A sentence for every variable that is missing and every value that no definition can hold. */
+  readonly complaints: Complaint[];
+  readonly substitutions: Substitution[];
+  /** Complaints that a placeholder answers, if what is checked next takes it. */
+  readonly unset: (Complaint & { readonly name: string })[];
+  /** Names of all variables that are referred to. */
+  readonly used: Set<string>;
+}
+
+export function emptyReport(used = new Set<string>()): EnvironmentReport {
+  return { complaints: [], substitutions: [], unset: [], used };
+}
+
 /**
- * @param complaints gets a sentence for every variable that is missing and every value that no
- *   definition can hold
- * @param used gets the names of all variables that are referred to
+ * @param placeholderOf what stands for a variable that is not set, by the path of the value;
+ *   undefined where it must be set. @default nowhere
  * @returns a deep copy
  */
 export function withEnvironment(
   value: unknown,
   environment: Environment,
-  complaints: Complaint[],
-  used = new Set<string>(),
+  report: EnvironmentReport,
+  placeholderOf: PlaceholderOf = () => undefined,
 ): unknown {
-  return copy(value, '', 0, { environment, complaints, used, values: 0 });
+  const { complaints } = report;
+  return copy(value, '', 0, { environment, report, complaints, placeholderOf, values: 0 });
 }
+
+export type PlaceholderOf = (path: string, name: string) => string | undefined;
 
 interface Context {
   readonly environment: Environment;
+  readonly report: EnvironmentReport;
   readonly complaints: Complaint[];
-  readonly used: Set<string>;
+  readonly placeholderOf: PlaceholderOf;
   /** Copied so far. Aliases of YAML can make a few lines stand for more than any memory holds. */
   values: number;
 }
@@ -76,22 +95,24 @@ function copy(value: unknown, path: string, depth: number, context: Context): un
 }
 
 function substitute(text: string, path: string, context: Context): string {
-  const { environment, complaints, used } = context;
   if (!text.includes('${')) return text;
-  return text.replace(REFERENCE, (reference, name: string | undefined) => {
+  const { environment, complaints, placeholderOf, report } = context;
+  const value = text.replace(REFERENCE, (reference, name: string | undefined) => {
     if (reference === '$${') return '${';
     if (name === undefined) {
       const message = `${path} must be written with \${NAME} for a variable and $\${ for a plain \${, got ${describeValue(text)}`;
       complaints.push({ path, message });
       return reference;
     }
-    used.add(name);
-    const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
-    if (value !== undefined) return value;
-    complaints.push({
-      path,
-      message: `${path} must be given the environment variable ${name}, got nothing: it is not set`,
-    });
-    return reference;
+    report.used.add(name);
+    const given = Object.hasOwn(environment, name) ? environment[name] : undefined;
+    if (given !== undefined) return given;
+    const message = `${path} must be given the environment variable ${name}, got nothing: it is not set`;
+    const placeholder = placeholderOf(path, name);
+    if (placeholder === undefined) complaints.push({ path, message });
+    else report.unset.push({ path, name, message });
+    return placeholder ?? reference;
   });
+  report.substitutions.push({ path, written: text, value });
+  return value;
 }

@@ -3,6 +3,7 @@ import type * as z from 'zod';
 import { describeValue, joinPath, nearestOf } from '../../engine/errors/wording.ts';
 import { PATH_PLACEHOLDER } from '../../operators/schema/event-match.ts';
 import { knownKeysOf } from '../../operators/schema/leaf.ts';
+import { describeHidden, isSecretKey } from './hidden-values.ts';
 import { NOT_BUILT } from './not-built.ts';
 import type { DefinitionsProblem } from './problem.ts';
 
@@ -13,8 +14,6 @@ interface Place {
   readonly pattern: string;
   readonly isSecret: boolean;
 }
-
-const SECRET_KEYS = ['secret', 'password', 'token', 'bearer', 'nkey', 'headers'];
 
 /**
  * Where an issue stands in what was written. A short form (one `without` instead of a list, a text
@@ -33,15 +32,14 @@ function placeOf(root: unknown, steps: readonly PropertyKey[]): Place {
       path: joinPath(path, key),
       value: isOwn ? (value as Record<string | number, unknown>)[key] : undefined,
       pattern: typeof key === 'number' ? `${pattern}[]` : joinPath(pattern, key),
-      isSecret: isSecret || SECRET_KEYS.includes(String(key)),
+      isSecret: isSecret || isSecretKey(String(key)),
     };
   }
   return place;
 }
 
 function gotOf({ value, isSecret }: Place): string {
-  if (!isSecret || typeof value !== 'string') return describeValue(value);
-  return `a hidden text of length ${value.length}`;
+  return isSecret ? describeHidden(value) : describeValue(value);
 }
 
 /** The file as a whole has no path. */

@@ -12,6 +12,7 @@ import {
   Parser,
   visit,
   YAMLParseError,
+  type YAMLWarning,
 } from 'yaml';
 import { messageOf } from '../../engine/errors/errors.ts';
 import { DEFINITION_DEPTH_MAX } from '../limits.ts';
@@ -36,13 +37,13 @@ export function readYaml(text: string): YamlText {
   // An unknown tag is only a warning to the parser, but it would change what the value means.
   // Only the first error counts, for those after it are mostly its echo.
   const [first] = [...document.errors, ...document.warnings];
-  if (first !== undefined) return refusedAt(first.pos[0], SAID[first.code] ?? first.message);
+  if (first !== undefined) return refusedAt(first.pos[0], saidOf(first));
   const repeatedAt = repeatedKeyAt(document);
   if (repeatedAt !== undefined) return refusedAt(repeatedAt, 'Map keys must be unique');
   try {
     return { value: document.toJS() as unknown };
   } catch (error) {
-    return { refused: `: ${messageOf(error)}` };
+    return { refused: `: ${withoutSource(messageOf(error))}` };
   }
 }
 
@@ -50,7 +51,18 @@ export function readYaml(text: string): YamlText {
 const SAID: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'a second document begins',
   NON_STRING_KEY: 'a key must be a plain text',
+  TAG_RESOLVE_FAILED: 'a text that begins with ! must be in quotes',
+  BAD_DQ_ESCAPE: 'a text in double quotes must have known escape sequences only',
 };
+
+function saidOf({ code, message }: YAMLParseError | YAMLWarning): string {
+  return SAID[code] ?? withoutSource(message);
+}
+
+/** What the parser quotes of the file may be a part of a secret; line and column say where. */
+function withoutSource(message: string): string {
+  return message.replace(/(?<=\S): .*$/s, '');
+}
 
 function documentOf(tokens: readonly CST.Token[], length: number): Document.Parsed {
   const composer = new Composer({

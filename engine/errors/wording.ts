@@ -6,15 +6,22 @@ const TEXT_CHARS_MAX = 80;
 export function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') {
-    const isLong = value.length > TEXT_CHARS_MAX;
+    const shown = withoutPassword(value);
+    const isLong = shown.length > TEXT_CHARS_MAX;
     return isLong
-      ? `${JSON.stringify(value.slice(0, TEXT_CHARS_MAX))}… (${value.length} characters)`
-      : JSON.stringify(value);
+      ? `${JSON.stringify(shown.slice(0, TEXT_CHARS_MAX))}… (${value.length} characters)`
+      : JSON.stringify(shown);
   }
   if (Array.isArray(value))
     return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return describeMapping(value);
   return String(value);
+}
+
+/** Hides user names and passwords of URLs, of several in a list too, whole or not. */
+export function withoutPassword(text: string): string {
+  if (!text.includes('@')) return text;
+  return text.replace(/\/\/.*@/gs, '//***@').replace(/^[^\s/@:]+:[^/].*@/s, '***@');
 }
 
 function describeMapping(value: object): string {

@@ -1,6 +1,6 @@
 import { loadConfiguration } from '../../../config/definitions/definitions.ts';
 import { DefinitionsError, partsOf } from '../../../config/definitions/problem.ts';
-import { ExitCode, printJson, printLine } from '../command-line.ts';
+import { ExitCode, printJson, printLine, say, unsetSentence } from '../command-line.ts';
 
 /** `lapse validate`: says what is wrong with definitions, or what they hold. */
 export function validateCommand(
@@ -9,11 +9,14 @@ export function validateCommand(
 ): number {
   const asJson = options.json === true;
   try {
-    const { definitions } = loadConfiguration(paths, process.env);
+    const { definitions, unset } = loadConfiguration(paths, process.env, {
+      hasPlaceholders: true,
+    });
     const campaigns = definitions.campaigns.length;
     const webhooks = definitions.webhooks.length;
-    if (asJson) printJson({ valid: true, campaigns, webhooks, problems: [] });
+    if (asJson) printJson({ valid: true, campaigns, webhooks, unset, problems: [] });
     else printLine(`Valid: ${count(campaigns, 'campaign')}, ${count(webhooks, 'webhook')}.`);
+    if (unset.length > 0) say(unsetSentence(unset));
     return ExitCode.done;
   } catch (error) {
     if (!asJson || !(error instanceof DefinitionsError)) throw error;

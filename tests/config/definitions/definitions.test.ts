@@ -372,11 +372,11 @@ describe('loadDefinitions', () => {
     ],
     [
       'data: !path x\n',
-      'the file must be one YAML document, got an error at line 1, column 7: Unresolved tag: !path',
+      'the file must be one YAML document, got an error at line 1, column 7: a text that begins with ! must be in quotes',
     ],
     [
       'data: *x\n',
-      'the file must be one YAML document, got an error: Unresolved alias (the anchor must be set before the alias): x',
+      'the file must be one YAML document, got an error: Unresolved alias (the anchor must be set before the alias)',
     ],
     ['- a\n', 'the file must be a mapping, got a list of 1'],
     ['__proto__: {a: 1}\n', '__proto__ must be under another name, got a mapping of a'],

@@ -73,7 +73,7 @@ test.each<[string, Change]>([
     }),
   ],
   [
-    `webhooks[0].url must be ${URL_WANTED}, got "https://u:p@crm.example.com"`,
+    `webhooks[0].url must be ${URL_WANTED}, got "https://***@crm.example.com"`,
     webhook((w) => {
       w.url = 'https://u:p@crm.example.com';
     }),

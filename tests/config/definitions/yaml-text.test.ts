@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { withEnvironment } from '../../../config/definitions/environment.ts';
+import { emptyReport, withEnvironment } from '../../../config/definitions/environment.ts';
 import { readYaml } from '../../../config/definitions/yaml-text.ts';
 import { DEFINITION_DEPTH_MAX, DEFINITION_VALUES_MAX } from '../../../config/limits.ts';
 
@@ -40,8 +40,9 @@ describe('YAML of people we need not trust', () => {
       return `l${i}: &a${i} ${before}`;
     });
     const read = readYaml(levels.join('\n'));
-    const complaints: { path: string; message: string }[] = [];
-    if ('value' in read) withEnvironment(read.value, {}, complaints);
+    const report = emptyReport();
+    if ('value' in read) withEnvironment(read.value, {}, report);
+    const { complaints } = report;
     const messages = complaints.map(({ message }) => message);
     const isSaid = 'refused' in read || messages.join().includes(`${DEFINITION_VALUES_MAX} values`);
     expect(isSaid).toBe(true);
