@@ -1,31 +1,29 @@
-/** The Python SDKs, at pinned versions, in an environment of their own below `.cache`. */
-import { execFileSync } from 'node:child_process';
+/** Packages of Python, at pinned versions, in environments of their own below `.cache`. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { messageOf } from '../../engine/errors/errors.ts';
+import { runOrSay } from './run-or-say.ts';
 
-const PINNED = ['segment-analytics-python==2.4.0', 'rudder-sdk-python==2.1.9'];
-const FOLDER = fileURLToPath(new URL('../../.cache/clients-python', import.meta.url));
-const PYTHON = `${FOLDER}/bin/python`;
+const SDKS = ['segment-analytics-python==2.4.0', 'rudder-sdk-python==2.1.9'];
+const NATS = ['nats-py==2.16.0'];
 
-/**
- * Makes the environment when it is missing.
- * @returns the path of its Python; undefined where there is none, which is said on stderr
- * @throws Error where CI is set and there is none
- */
+/** @returns the path of a Python with the SDKs; undefined where none can be made */
 export function pythonWithClients(): string | undefined {
-  try {
-    if (!existsSync(PYTHON)) run('python3', ['-m', 'venv', FOLDER]);
-    run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PINNED]);
-    return PYTHON;
-  } catch (error) {
-    const sentence = `The Python SDKs need python3 with venv and pip: ${messageOf(error)}`;
-    if (process.env.CI) throw new Error(sentence, { cause: error });
-    console.error(`Not tried: ${PINNED.join(', ')}. ${sentence}`);
-    return undefined;
-  }
+  return pythonWith('clients-python', SDKS);
 }
 
-function run(command: string, args: readonly string[]): void {
-  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+/** @returns the path of a Python with NATS's own client; undefined where none can be made */
+export function pythonWithNats(): string | undefined {
+  return pythonWith('clients-python-nats', NATS);
+}
+
+/** Makes the environment when it is missing. */
+function pythonWith(name: string, packages: readonly string[]): string | undefined {
+  const folder = fileURLToPath(new URL(`../../.cache/${name}`, import.meta.url));
+  const python = `${folder}/bin/python`;
+  return runOrSay(packages.join(', '), 'python3 with venv and pip', (run) => {
+    if (!existsSync(python)) run('python3', ['-m', 'venv', folder]);
+    const quiet = ['--quiet', '--disable-pip-version-check'];
+    run(python, ['-m', 'pip', 'install', ...quiet, ...packages]);
+    return python;
+  });
 }
