@@ -23,7 +23,8 @@ export interface LoggerOptions {
 }
 
 /**
- * Writes to stderr. Fields are a closed set: cause, url, log, where, code, signal, ms and counts.
+ * Writes to stderr. Fields are a closed set: cause, url, opsUrl, log, where,
+ * code, signal, ms and counts.
  * @throws LapseError `ERR_SETTINGS` when `LAPSE_LOG_LEVEL` or `LAPSE_LOG_FORMAT` is unknown
  */
 export function createLogger({ asJson = false }: LoggerOptions = {}): Logger {

@@ -65,6 +65,8 @@ function addServe(lapse: Command, onOutcome: OnOutcome): void {
     .option('--nats <url>', 'NATS server: its JetStream is the log, its events come in (NATS_URL)')
     .option('--host <host>', 'address to listen on (LAPSE_HOST, default: 127.0.0.1)')
     .option('--port <n>', 'port to listen on, 0 for any free one (LAPSE_PORT, default: 8080)')
+    .option('--ops <host:port>', 'serve /metrics, /healthz and /readyz on any address (LAPSE_OPS)')
+    .option('--origins <urls>', 'origins of web pages that may send events (LAPSE_ORIGINS)')
     .option('--demo', 'a made-up shop, two campaigns and a receiver, instead of --config')
     .addHelpText(
       'after',

@@ -1,10 +1,7 @@
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
 import type { RuntimeSettings } from '../../config/definitions/runtime.ts';
 import { LAPSE_VERSION } from '../../config/definitions/version.ts';
 import { DoorCounters } from '../../connectors/doors/door-counters.ts';
-import { registerHttpDoor } from '../../connectors/doors/http/http-door.ts';
-import { HttpFront } from '../../connectors/doors/http/http-front.ts';
 import { NatsDoor, type NatsDoorOptions } from '../../connectors/doors/nats/nats-door.ts';
 import { RejectedStore } from '../../connectors/doors/rejected.ts';
 import type { EventLimits } from '../../connectors/events/event-limits.ts';
@@ -23,10 +20,10 @@ import type { Control } from '../../operators/campaign-pipeline.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import { partitionDefinitions } from '../../operators/partition-definitions.ts';
 import { clockStepError } from './clock-step.ts';
-import { ConnectionLimit } from './connection-limit.ts';
 import { CHECKPOINT_FOLDER, openDataFolder } from './data-folder.ts';
 import { checkDefinitionsSize } from './definitions-size.ts';
-import { createHttpServer, listen } from './http-server.ts';
+import { ConnectionLimit } from './http/connection-limit.ts';
+import { type RunningHttp, startHttp } from './http/start-http.ts';
 import { connectLog, type LogHome, natsOptions, openLogHome } from './log-home.ts';
 import {
   type Overview,
@@ -71,14 +68,17 @@ const UNREAD_MS_MAX = 1_000;
  */
 export class Lapse {
   readonly url: string;
+  /** Where operators are answered besides; undefined when that was not asked for. */
+  readonly opsUrl: string | undefined;
   readonly home: LogHome;
   readonly #parts: Parts;
   #stopping: Promise<void> | undefined;
 
-  private constructor(parts: Parts, url: string) {
+  private constructor(parts: Parts) {
     this.#parts = parts;
     this.home = parts.home;
-    this.url = url;
+    this.url = parts.http.url;
+    this.opsUrl = parts.http.opsUrl;
   }
 
   /** @throws LapseError whatever keeps it from starting; nothing is left running then */
@@ -89,7 +89,7 @@ export class Lapse {
     const home = await openLogHome(options.settings, options.onFailure);
     const started: Started = { closers: [() => home.close()] };
     try {
-      return await startParts(options, home, started, (parts, url) => new Lapse(parts, url));
+      return await startParts(options, home, started, (parts) => new Lapse(parts));
     } catch (error) {
       for (const close of started.closers.reverse()) await close().catch(() => undefined);
       throw error;
@@ -120,8 +120,8 @@ export class Lapse {
 
   async #stop(): Promise<void> {
     this.#parts.readiness.stopping();
-    const { server, natsDoor, intake, partitions, sender, log, rejected, home } = this.#parts;
-    await server.close();
+    const { http, natsDoor, intake, partitions, sender, log, rejected, home } = this.#parts;
+    await http.close();
     await natsDoor?.close();
     intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });
     await intake.idle();
@@ -130,6 +130,7 @@ export class Lapse {
     await sender.drain();
     await log.close();
     await home.close();
+    await http.closeOps();
   }
 }
 
@@ -157,7 +158,7 @@ interface Parts {
   readonly counters: DoorCounters;
   readonly partitions: PartitionThreads;
   readonly sender: SenderThread;
-  readonly server: FastifyInstance;
+  readonly http: RunningHttp;
   readonly natsDoor: { start(): void; close(): Promise<void> } | undefined;
 }
 
@@ -170,7 +171,7 @@ async function startParts(
   options: LapseOptions,
   home: LogHome,
   { closers }: Started,
-  create: (parts: Parts, url: string) => Lapse,
+  create: (parts: Parts) => Lapse,
 ): Promise<Lapse> {
   const { definitions, settings } = options;
   const known = partitionDefinitions(definitions);
@@ -245,10 +246,12 @@ async function startParts(
     partitions,
     sender,
   };
-  const connections = new ConnectionLimit({
-    onFull: (error) => options.onWarning('http server', error),
-  });
-  const server = createHttpServer({
+  const onFull = (error: LapseError) => options.onWarning('http server', error);
+  const connections = new ConnectionLimit({ onFull });
+  // Bound before the recovery, so that a port in use is said at once.
+  const http = await startHttp({
+    settings: settings.server,
+    door: { intake, clock: systemClock, rejected, counters, limits },
     connections,
     metrics: serveMetrics({
       ...parts,
@@ -260,21 +263,13 @@ async function startParts(
           : [],
     }),
     notReady: () => readiness.reasons(),
+    isStarting: () => isStarting,
+    onFull,
   });
-  closers.push(() => server.close());
-  const front = new HttpFront({ intake, clock: systemClock, rejected, counters, limits });
-  await registerHttpDoor(server, front);
-  // Bound before the recovery, so that a port in use is said at once.
-  server.addHook('onRequest', async (request, reply) => {
-    if (!isStarting || !request.url.startsWith('/v1/')) return;
-    return reply.code(503).header('retry-after', '1').type('application/problem+json').send({
-      title: 'Not ready',
-      status: 503,
-      code: 'ERR_NOT_READY',
-      detail: 'Lapse is starting; send again later.',
-    });
-  });
-  const url = await listen(server, settings.server);
+  closers.push(
+    () => http.closeOps(),
+    () => http.close(),
+  );
   await sender.ready();
   await partitions.ready();
   const publishedAtMs = systemClock.now();
@@ -282,7 +277,7 @@ async function startParts(
   natsDoor?.start();
   isStarting = false;
   readiness.started();
-  return create({ ...parts, server, natsDoor }, url);
+  return create({ ...parts, http, natsDoor });
 }
 
 async function openNatsDoor(

@@ -16,6 +16,11 @@ export const runtimeDescriptions: Readonly<Record<RuntimePath, string>> = {
   'nats.tls.key': 'Path of the PEM file of its key.',
   'server.host': 'Address that the server listens on.',
   'server.port': 'Port that the server listens on; 0 takes a free one.',
+  'server.origins':
+    'Origins of web pages that may send events, like https://shop.example.com; * for any.',
+  'server.hostNames':
+    'Names besides localhost by which clients call the server, as a proxy passes them on.',
+  'server.ops': 'Address and port where /metrics, /healthz and /readyz are served besides.',
   data: 'Folder of the log, checkpoints and queues.',
   'engine.workers': 'Threads that process events. Default: one less than there are cores.',
   'engine.partitions': 'Partitions of the log; fixed when the log is made.',

@@ -17,6 +17,7 @@ import {
 } from '../../operators/schema/leaf.ts';
 import { engineLimits, intakeLimits } from '../limits.ts';
 import { groupDescriptions, runtimeDescriptions } from './runtime-descriptions.ts';
+import { hostAndPort, hostNames, origins } from './server-leaves.ts';
 
 const TEXT_CHARS_MAX = 4_096;
 
@@ -87,6 +88,9 @@ export const runtimeSettings = {
     { flag: 'host' },
   ),
   'server.port': setting(integer({ min: 0, max: 65_535 }), 'LAPSE_PORT', { flag: 'port' }),
+  'server.origins': setting(origins, 'LAPSE_ORIGINS', { flag: 'origins' }),
+  'server.hostNames': setting(hostNames, 'LAPSE_HOST_NAMES'),
+  'server.ops': setting(hostAndPort, 'LAPSE_OPS', { flag: 'ops' }),
   data: setting(text('the path of a folder', { charsMax: TEXT_CHARS_MAX }), 'LAPSE_DATA', {
     flag: 'data',
     isPath: true,

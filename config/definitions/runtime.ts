@@ -12,6 +12,7 @@ import {
   type Setting,
   type ValueOf,
 } from './runtime-table.ts';
+import type { HostAndPort } from './server-leaves.ts';
 
 const { partitions, reorderWindowMs, checkpointIntervalMs } = engineLimits;
 const limits = intakeLimits;
@@ -36,13 +37,25 @@ export interface NatsSettings {
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
+export interface ServerSettings {
+  /** @default '127.0.0.1' */
+  readonly host: string;
+  /** @default 8080 */
+  readonly port: number;
+  /** Origins of web pages that may send events. @default none */
+  readonly origins: readonly string[];
+  /** Names besides those of loopback by which clients may call the server. @default none */
+  readonly hostNames: readonly string[];
+  /** Where /metrics, /healthz and /readyz are served besides. @default nowhere */
+  readonly ops?: HostAndPort;
+}
+
 export type IntakeLimits = Readonly<Record<keyof typeof intakeLimits, number>>;
 
 export interface RuntimeSettings {
   /** Absent: the embedded log. */
   readonly nats?: NatsSettings;
-  /** @default { host: '127.0.0.1', port: 8080 } */
-  readonly server: { readonly host: string; readonly port: number };
+  readonly server: ServerSettings;
   /** Folder. @default 'lapse-data' */
   readonly data: string;
   readonly engine: {
@@ -91,7 +104,7 @@ export function resolveRuntime(
   const nats = natsOf(get);
   return {
     ...(nats === undefined ? {} : { nats }),
-    server: { host: get('server.host') ?? '127.0.0.1', port: get('server.port') ?? 8080 },
+    server: serverOf(get),
     data: get('data') ?? 'lapse-data',
     engine: {
       workers: get('engine.workers') ?? Math.max(1, availableParallelism() - 1),
@@ -105,6 +118,17 @@ export function resolveRuntime(
 }
 
 type Get = <P extends RuntimePath>(path: P) => ValueOf<P> | undefined;
+
+function serverOf(get: Get): ServerSettings {
+  const ops = get('server.ops');
+  return {
+    host: get('server.host') ?? '127.0.0.1',
+    port: get('server.port') ?? 8080,
+    origins: get('server.origins') ?? [],
+    hostNames: get('server.hostNames') ?? [],
+    ...(ops === undefined ? {} : { ops }),
+  };
+}
 
 function intakeLimitsOf(get: Get): IntakeLimits {
   const read = (name: keyof typeof intakeLimits) =>

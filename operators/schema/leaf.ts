@@ -124,6 +124,20 @@ export function text(wanted: string, { charsMax, pattern }: TextRules): Leaf<str
   };
 }
 
+/** A list; in one text, as flags and the environment have it, commas stand between its values. */
+export function commaList<T>(item: Leaf<T>, wanted: string, lengthMax: number): Leaf<readonly T[]> {
+  return {
+    wanted,
+    read: (value) => {
+      const values = typeof value === 'string' ? value.split(',') : value;
+      if (!Array.isArray(values) || values.length > lengthMax) return undefined;
+      const read = values.map((one) => item.read(typeof one === 'string' ? one.trim() : one));
+      return read.some((one) => one === undefined) ? undefined : (read as T[]);
+    },
+    json: { type: ['array', 'string'], items: item.json, maxItems: lengthMax },
+  };
+}
+
 /** One of some words. */
 export function choice<const T extends string>(...words: readonly T[]): Leaf<T> {
   return {

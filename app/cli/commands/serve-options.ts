@@ -5,6 +5,8 @@ export interface ServeOptions {
   readonly nats?: string;
   readonly host?: string;
   readonly port?: string;
+  readonly origins?: string;
+  readonly ops?: string;
   /** Seeded shop sessions, a receiver and two campaigns instead of `config`. */
   readonly demo?: boolean;
   readonly json?: boolean;

@@ -35,6 +35,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   logger.info(
     {
       url: lapse.url,
+      ...(lapse.opsUrl === undefined ? {} : { opsUrl: lapse.opsUrl }),
       log: lapse.home.kind,
       partitions: settings.engine.partitions,
       workers: settings.engine.workers,

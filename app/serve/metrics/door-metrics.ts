@@ -2,7 +2,7 @@ import type { DoorCounters } from '../../../connectors/doors/door-counters.ts';
 import type { DoorName, RejectedStore } from '../../../connectors/doors/rejected.ts';
 import type { MetricSource } from '../../../connectors/metrics/metrics.ts';
 import type { Intake } from '../../../engine/intake/intake.ts';
-import type { ConnectionLimit } from '../connection-limit.ts';
+import type { ConnectionLimit } from '../http/connection-limit.ts';
 
 const DOORS: readonly DoorName[] = ['http', 'nats'];
 
@@ -99,7 +99,7 @@ export function connectionMetrics(
     },
     {
       name: 'lapse_connections_dropped_total',
-      help: 'Connections that were closed at once, as there were too many.',
+      help: 'Connections that were closed because there were too many: the longest waited for, one for each newcomer.',
       kind: 'counter',
       samples: () => [{ labels: {}, value: connections.dropped }],
     },

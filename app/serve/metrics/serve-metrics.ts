@@ -1,6 +1,6 @@
 import { LAPSE_VERSION } from '../../../config/definitions/version.ts';
 import { type MetricSource, Metrics } from '../../../connectors/metrics/metrics.ts';
-import type { ConnectionLimit } from '../connection-limit.ts';
+import type { ConnectionLimit } from '../http/connection-limit.ts';
 import { connectionMetrics, type DoorCounts, doorMetrics } from './door-metrics.ts';
 import { type HealthGauges, healthMetrics } from './health-metrics.ts';
 import { operatorMetrics } from './operator-metrics.ts';

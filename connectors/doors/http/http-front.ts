@@ -46,6 +46,7 @@ export class HttpFront {
   readonly #room: BodyRoom;
   readonly #inflater = new Inflater();
   readonly #held = new WeakMap<IncomingMessage, HeldBody>();
+  readonly #paths = new Set<string>();
 
   constructor(options: HttpDoorOptions) {
     this.#intake = options.intake;
@@ -77,9 +78,15 @@ export class HttpFront {
         // Also when the client goes away before it has sent its body, or before the answer.
         reply.raw.once('close', () => held.release());
       });
+      scope.addHook('onRoute', ({ url }) => void this.#paths.add(url));
       scope.setErrorHandler((error, _request, reply) => this.turnAway(reply, problemOf(error)));
       addRoutes(scope);
     });
+  }
+
+  /** Whether events are taken at that address. */
+  isDoor(path: string): boolean {
+    return this.#paths.has(path);
   }
 
   async #read(raw: IncomingMessage): Promise<Buffer> {

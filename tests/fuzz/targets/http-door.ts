@@ -2,8 +2,8 @@
 import { type AddressInfo, connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance, InjectOptions } from 'fastify';
-import { ConnectionLimit } from '../../../app/serve/connection-limit.ts';
-import { createHttpServer } from '../../../app/serve/http-server.ts';
+import { ConnectionLimit } from '../../../app/serve/http/connection-limit.ts';
+import { createHttpServer } from '../../../app/serve/http/http-server.ts';
 import { DoorCounters } from '../../../connectors/doors/door-counters.ts';
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
 import { HttpFront } from '../../../connectors/doors/http/http-front.ts';
@@ -11,6 +11,7 @@ import { RejectedStore } from '../../../connectors/doors/rejected.ts';
 import { Metrics } from '../../../connectors/metrics/metrics.ts';
 import { Intake } from '../../../engine/intake/intake.ts';
 import { systemClock } from '../../../engine/time/clock.ts';
+import { openHouse } from '../../support/open-house.ts';
 import { headLength } from '../mutation/mutator.ts';
 import { demand, type FuzzRunner, type FuzzTarget, type Outcome } from '../target.ts';
 import { EVENT_WORDS, EVENTS, PAYLOAD_SEEDS } from './event-seeds.ts';
@@ -30,12 +31,13 @@ async function openServer(): Promise<{
     notReady: () => [],
     metrics: new Metrics([], []),
     connections: new ConnectionLimit({ onFull: () => undefined }),
+    ...openHouse(),
   });
   await registerHttpDoor(server, new HttpFront({ clock: systemClock, counters, intake, rejected }));
   return { server, log, rejected };
 }
 
-const STATUSES = [200, 400, 404, 413, 415, 429];
+const STATUSES = [200, 400, 403, 404, 413, 415, 421, 429];
 
 interface Answer {
   readonly accepted?: number;
@@ -147,6 +149,10 @@ export const httpDoor: FuzzTarget = {
     'content-encoding=br',
     'authorization=Basic !!!!',
     'authorization=Bearer x',
+    'origin=https://shop.example.com',
+    'origin=http://localhost:80',
+    'sec-fetch-site=cross-site',
+    'access-control-request-method=POST',
     'gzip',
     '%2e%2e/',
     '%',

@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ConnectionLimit } from '../../../app/serve/connection-limit.ts';
-import { CLOSING_MS_MAX } from '../../../app/serve/http-connections.ts';
-import { createHttpServer, listen } from '../../../app/serve/http-server.ts';
-import { Metrics } from '../../../connectors/metrics/metrics.ts';
-import { ManualClock } from '../../engine/intake/intake-clock.ts';
+import { ConnectionLimit } from '../../../../app/serve/http/connection-limit.ts';
+import { CLOSING_MS_MAX } from '../../../../app/serve/http/http-connections.ts';
+import { createHttpServer, listen } from '../../../../app/serve/http/http-server.ts';
+import { Metrics } from '../../../../connectors/metrics/metrics.ts';
+import { ManualClock } from '../../../engine/intake/intake-clock.ts';
+import { openHouse } from '../../../support/open-house.ts';
 
 const clients: Socket[] = [];
 let server: FastifyInstance | undefined;
@@ -22,6 +23,7 @@ async function start(clock: ManualClock, answer?: () => Promise<unknown>) {
     metrics: new Metrics([], []),
     connections: new ConnectionLimit({ onFull: () => undefined }),
     clock,
+    ...openHouse(),
   });
   let begun = () => {};
   const hasBegun = new Promise<void>((resolve) => {

@@ -1,25 +1,28 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { LAPSE_VERSION } from '../../config/definitions/version.ts';
-import type { Metrics } from '../../connectors/metrics/metrics.ts';
-import { externalError, messageOf, userError } from '../../engine/errors/errors.ts';
-import type { Condition } from '../../engine/health/conditions.ts';
-import { type Clock, systemClock } from '../../engine/time/clock.ts';
+import { LAPSE_VERSION } from '../../../config/definitions/version.ts';
+import { externalError, messageOf, userError } from '../../../engine/errors/errors.ts';
+import { type Clock, systemClock } from '../../../engine/time/clock.ts';
+import { answerClientErrors } from './client-errors.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
+import { addHealthRoutes, type Health } from './health-routes.ts';
 import { endConnectionsOnClose } from './http-connections.ts';
+import type { RequestGuard } from './request-guard.ts';
 
-export interface Health {
-  /** What keeps it from being ready; none when it is. */
-  readonly notReady: () => readonly Condition[];
-  readonly metrics: Metrics;
+export interface HttpServerOptions extends Health {
   readonly connections: ConnectionLimit;
+  readonly guard: RequestGuard;
+  /** Told the code of what was no request. */
+  readonly onRefused: (code: string) => void;
   /** @default systemClock */
   readonly clock?: Clock;
 }
 
-/** Time that a client has for a whole request, its head included. */
-const REQUEST_TIMEOUT_MS = 30_000;
+/** Time that a client has for a head. */
+const HEAD_TIMEOUT_MS = 10_000;
+/** Time that it has for a whole request; a body must keep a pace besides. */
+const REQUEST_TIMEOUT_MS = 60_000;
 /** How often it is looked for requests that take longer. */
-const REQUEST_CHECK_MS = 5_000;
+const REQUEST_CHECK_MS = 1_000;
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 const FRONT_PAGE = `<!doctype html>
@@ -38,48 +41,41 @@ const FRONT_PAGE = `<!doctype html>
 </html>
 `;
 
-/** The server with a front page, /healthz, /readyz and /metrics; doors add their routes. */
-export function createHttpServer({
-  notReady,
-  metrics,
+/** A server that bounds what clients may do to it; without routes. */
+export function createBareServer({
   connections,
+  guard,
+  onRefused,
   clock = systemClock,
-}: Health): FastifyInstance {
+}: Omit<HttpServerOptions, keyof Health>): FastifyInstance {
   const server = Fastify({
     logger: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: {
-      headersTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEAD_TIMEOUT_MS,
       connectionsCheckingInterval: REQUEST_CHECK_MS,
     },
     frameworkErrors: (_error, request, reply) => void notFound(request, reply),
+    clientErrorHandler: answerClientErrors(onRefused),
     forceCloseConnections: 'idle',
   });
   connections.apply(server);
   endConnectionsOnClose(server, clock);
-  server.get('/', async (_request, reply) =>
-    reply.type('text/html; charset=utf-8').send(FRONT_PAGE),
-  );
-  server.get('/healthz', async () => ({ status: 'ok', version: LAPSE_VERSION }));
-  server.get('/readyz', async (_request, reply) => {
-    const reasons = notReady();
-    return reply.code(reasons.length === 0 ? 200 : 503).send({
-      status: reasons.length === 0 ? 'ready' : 'not ready',
-      reasons: reasons.map(({ cause, where, message, sinceMs }) => ({
-        cause,
-        ...(where === '' ? {} : { where }),
-        message,
-        since: new Date(sinceMs).toISOString(),
-      })),
-    });
-  });
-  server.get('/metrics', async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.text()),
-  );
+  guard.apply(server);
   // Nobody here asks for a body, so none is read: of an address that is not there either.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, _body, done) => done(null));
   server.setNotFoundHandler(notFound);
+  return server;
+}
+
+/** The server with a front page, /healthz, /readyz and /metrics; doors add their routes. */
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const server = createBareServer(options);
+  server.get('/', async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').send(FRONT_PAGE),
+  );
+  addHealthRoutes(server, options);
   return server;
 }
 
@@ -114,17 +110,24 @@ export async function listen(
       `--host must be a loopback address (127.0.0.1, ::1 or localhost) as long as there are no API keys, got ${host}`,
     );
   }
+  // By this name Fastify would listen on the addresses of both families, on the second one by a
+  // server of its own, which knows of no limit and no end.
+  const address = { host: host === 'localhost' ? '127.0.0.1' : host, port };
+  return listenOn(server, address, `--port must be free, ${port} on ${host} is in use`);
+}
+
+/** @throws LapseError `ERR_PORT_IN_USE` with the sentence given, `ERR_LISTEN` */
+export async function listenOn(
+  server: FastifyInstance,
+  { host, port }: { readonly host: string; readonly port: number },
+  portInUse: string,
+): Promise<string> {
   try {
-    // By this name Fastify would listen on the addresses of both families, on the second one by a
-    // server of its own, which knows of no limit and no end.
-    return await server.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
+    return await server.listen({ host, port });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') {
-      throw userError(
-        'ERR_PORT_IN_USE',
-        `--port must be free, ${port} on ${host} is in use; choose another, such as --port ${port + 1}`,
-      );
+      throw userError('ERR_PORT_IN_USE', `${portInUse}; choose another, such as ${port + 1}`);
     }
     if (code === 'EACCES') {
       throw userError('ERR_LISTEN', `--port must be one this user may open, ${port} is not`);

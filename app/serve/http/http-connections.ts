@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import type { Clock } from '../../engine/time/clock.ts';
+import type { Clock } from '../../../engine/time/clock.ts';
 
 /** So long a request that has begun may take once the server closes; then it is cut off. */
 export const CLOSING_MS_MAX = 5_000;

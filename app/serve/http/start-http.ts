@@ -1,0 +1,69 @@
+import type { ServerSettings } from '../../../config/definitions/runtime.ts';
+import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
+import { type HttpDoorOptions, HttpFront } from '../../../connectors/doors/http/http-front.ts';
+import { sendProblem } from '../../../connectors/doors/http/http-problem.ts';
+import type { LapseError } from '../../../engine/errors/errors.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
+import type { Health } from './health-routes.ts';
+import { createHttpServer, listen } from './http-server.ts';
+import { listenForOps } from './ops-server.ts';
+import { RequestGuard } from './request-guard.ts';
+
+export interface StartHttpOptions extends Health {
+  readonly settings: ServerSettings;
+  readonly door: HttpDoorOptions;
+  readonly connections: ConnectionLimit;
+  /** Whether the doors are still closed, as the partitions recover. */
+  readonly isStarting: () => boolean;
+  readonly onFull: (error: LapseError) => void;
+}
+
+/** The HTTP server with its doors, and the one for operators where it is asked for. */
+export interface RunningHttp {
+  readonly url: string;
+  /** Absent without `server.ops`. */
+  readonly opsUrl?: string;
+  /** Closes the doors; operators are still answered. */
+  close(): Promise<void>;
+  closeOps(): Promise<void>;
+}
+
+/** @throws LapseError `ERR_HOST`, `ERR_PORT_IN_USE`, `ERR_LISTEN`; nothing listens then */
+export async function startHttp(options: StartHttpOptions): Promise<RunningHttp> {
+  const { settings, door, connections, onFull } = options;
+  const onRefused = (code: string) => door.counters.turnedAway(code);
+  const front = new HttpFront(door);
+  const guard = new RequestGuard({
+    origins: settings.origins,
+    hostNames: settings.hostNames,
+    isDoor: (path) => front.isDoor(path),
+    onRefused,
+  });
+  const server = createHttpServer({ ...options, connections, guard, onRefused });
+  server.addHook('onRequest', async (request, reply) => {
+    if (!options.isStarting() || !front.isDoor(request.url.split('?')[0]!)) return;
+    onRefused('ERR_NOT_READY');
+    return sendProblem(reply, {
+      status: 503,
+      code: 'ERR_NOT_READY',
+      detail: 'Lapse is starting; send again later.',
+      retryAfterSeconds: 1,
+    });
+  });
+  await registerHttpDoor(server, front);
+  const url = await listen(server, settings);
+  try {
+    const { ops } = settings;
+    const opsServer =
+      ops === undefined ? undefined : await listenForOps({ ...options, ...ops, onRefused, onFull });
+    return {
+      url,
+      ...(opsServer === undefined ? {} : { opsUrl: opsServer.listeningOrigin }),
+      close: async () => server.close(),
+      closeOps: async () => opsServer?.close(),
+    };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
