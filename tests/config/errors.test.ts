@@ -12,6 +12,7 @@ const CODE = /(?<![A-Z_])ERR_[A-Z0-9]+(?:_[A-Z0-9]+)*(?![_A-Za-z0-9])/g;
 /** Codes of Node.js that our sources look for. */
 const OF_NODE = new Set([
   'ERR_BUFFER_TOO_LARGE',
+  'ERR_HTTP_REQUEST_TIMEOUT',
   'ERR_WORKER_OUT_OF_MEMORY',
   'ERR_INVALID_ARG',
   'ERR_INVALID_CHAR',
