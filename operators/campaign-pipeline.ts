@@ -27,6 +27,7 @@ import {
 } from './identity/parts.ts';
 import { Lives } from './lives.ts';
 import type { PartitionDefinitions } from './partition-definitions.ts';
+import { hearAttributes } from './profile/hear-attributes.ts';
 import { deliver } from './render/deliver.ts';
 import type { Report } from './reports.ts';
 import {
@@ -341,19 +342,8 @@ class CampaignPipeline implements Pipeline {
       this.#counters.profilesRefused++;
       return;
     }
-    if (this.#book.attributeNodes.length > 0) this.#hearAttributes(properties);
-  }
-
-  #hearAttributes(properties: Readonly<Record<string, unknown>>): void {
-    const scope = this.#scope;
-    for (const node of this.#book.attributeNodes) {
-      const wanted = node.kind.attributes!(node.rule);
-      if (!wanted.some((path) => Object.hasOwn(properties, path.split('.')[0]!))) continue;
-      scope.useRule(node, this.#event.key);
-      scope.entry = this.#book.entryFor(node.campaignId);
-      scope.mayOpen = this.#book.isOpen(node) && this.#event.eventAtMs >= node.publishedAtMs;
-      node.kind.onAttribute!(scope);
-    }
+    if (this.#book.attributeNodes.length === 0) return;
+    hearAttributes(this.#scope, key, Object.keys(properties));
   }
 
   #follow(route: Route, envelope: EnvelopeReader, i: number): void {

@@ -1,6 +1,7 @@
 import { compareKeys, emptyKey, rehash } from '../engine/state/key.ts';
 import type { Control, LifeAction } from './campaign-pipeline.ts';
 import type { GateChain } from './gates/chain.ts';
+import { hearProfiles } from './profile/hear-attributes.ts';
 import { type CampaignEntry, type Life, partOperator } from './router/campaign-entry.ts';
 import type { RuleNode } from './router/rule-nodes.ts';
 import type { Scope } from './router/scope.ts';
@@ -24,6 +25,14 @@ export class Lives {
   }
 
   change(control: Control, atMs: number): void {
+    const before = new Set(this.#scope.book.attributeNodes);
+    this.#take(control, atMs);
+    for (const node of this.#scope.book.attributeNodes) {
+      if (!before.has(node)) hearProfiles(this.#scope, node);
+    }
+  }
+
+  #take(control: Control, atMs: number): void {
     const { book } = this.#scope;
     if (control.type === 'definitions') {
       const publishedAtMs = Math.max(atMs, control.publishedAtMs ?? atMs);

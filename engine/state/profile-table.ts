@@ -62,6 +62,11 @@ export class ProfileTable {
     return attributes;
   }
 
+  /** All users of whom something is known, in no order. `key` is pointed at each. */
+  keys(key: Key): Generator<BlobRange> {
+    return this.#blobs.entries(key);
+  }
+
   /** Forgets a user. @returns what was known, undefined when nothing was */
   take(key: Key): Profile | undefined {
     const range = this.#blobs.get(key);

@@ -1,8 +1,8 @@
 import { LapseError } from '../../engine/errors/errors.ts';
 import { type Key, keyOf } from '../../engine/state/key.ts';
+import { hearAttributes } from '../profile/hear-attributes.ts';
 import { partOf } from '../router/campaign-entry.ts';
 import type { CellOwners } from '../router/cell-owners.ts';
-import { RULES_MAX } from '../router/rule-nodes.ts';
 import type { Scope } from '../router/scope.ts';
 import type { MovedCancel, MovedCell, MovedPart, MovedProfile, MovedWindow } from './parts.ts';
 
@@ -48,6 +48,7 @@ export class Arriving {
     const { state, counters } = this.#scope;
     try {
       state.profiles.join(key, { attributes, saidAtMs: said });
+      hearAttributes(this.#scope, key, names);
     } catch (error) {
       if (!(error instanceof LapseError && error.domain === 'user')) throw error;
       counters.profilesRefused++;
@@ -102,13 +103,11 @@ export class Arriving {
       const isKept = scope.put(match, value, dueAtMs);
       const part = partOf(operator);
       if (isKept && part?.part === 'waiting') scope.entry.waiting++;
-      if (isKept && operator < RULES_MAX) scope.node.kind.onArrived?.(scope);
       return;
     }
     const mine = { value: cells.valueOf(known), dueAtMs: cells.dueAtMs(known) };
     const merged = owner.merge(scope, mine, theirs);
     if (merged === undefined) scope.drop(match);
     else scope.put(match, merged.value, merged.dueAtMs);
-    if (operator < RULES_MAX) scope.node.kind.onArrived?.(scope);
   }
 }

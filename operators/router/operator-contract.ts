@@ -36,6 +36,4 @@ export interface CellOwner {
    * @returns undefined when nothing does
    */
   merge(scope: Scope, mine: Cell, theirs: Cell): Cell | undefined;
-  /** A cell has arrived, merged or alone; the rule may be met now, but a join triggers nothing. */
-  onArrived?(scope: Scope): void;
 }
