@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { DefinitionsError } from '../config/definitions/problem.ts';
+import { parseJson } from '../engine/json/parse-json.ts';
 import { type ConformanceCase, problemsOf, runCase } from './support/conformance.ts';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'conformance');
@@ -25,7 +26,7 @@ const NOT_RUNNING = new Set([
 ]);
 
 for (const file of files) {
-  const cases = [JSON.parse(readFileSync(join(folder, file), 'utf8'))].flat() as ConformanceCase[];
+  const cases = [parseJson(readFileSync(join(folder, file), 'utf8'))].flat() as ConformanceCase[];
   describe(`conformance, ${file}`, () => {
     for (const one of cases) {
       if (NOT_BUILT.has(one.name)) {

@@ -3,6 +3,7 @@ import { checkEvent, type EventContext, emptyEvent } from '../../connectors/even
 import { Payload } from '../../connectors/events/decode-payload.ts';
 import type { EventLimits } from '../../connectors/events/event-limits.ts';
 import { describe } from '../../connectors/events/rejection.ts';
+import { noRepairs } from '../../connectors/events/repairs.ts';
 import type { IncomingEvent } from '../../engine/envelope/records.ts';
 import { instantOf } from '../../engine/time/duration.ts';
 
@@ -15,20 +16,29 @@ export type SimulationLine =
       readonly campaign: string;
       readonly atMs: number;
     }
-  | { readonly kind: 'rejected'; readonly code: string; readonly message: string };
+  | {
+      readonly kind: 'rejected';
+      readonly code: string;
+      readonly message: string;
+      /** Time of its receipt, Unix ms; undefined when the line does not say it. */
+      readonly atMs?: number;
+    };
 
 /**
  * Reads the lines of a simulation's events in order of receipt. The event given is one and the
  * same object again and again.
  */
 export class SimulationLines {
-  readonly #payload = new Payload();
+  /** What was changed in lines that could be read. */
+  readonly repairs = noRepairs();
+  readonly #payload = new Payload(this.repairs);
   readonly #event = emptyEvent();
   readonly #context: EventContext;
   #lastAtMs: number | undefined;
 
   constructor(limits: EventLimits) {
     this.#context = {
+      repairs: this.repairs,
       limits,
       receivedAtMs: 0,
       byteLength: 0,
@@ -39,7 +49,7 @@ export class SimulationLines {
     };
   }
 
-  /** Time of receipt of the line before; undefined before the first good one. Unix ms. */
+  /** Time of receipt of the line before; undefined before the first that says it. Unix ms. */
   get lastAtMs(): number | undefined {
     return this.#lastAtMs;
   }
@@ -61,25 +71,22 @@ export class SimulationLines {
         `receivedAt must be an ISO 8601 instant with a zone, got ${describe(raw.receivedAt)}.`,
       );
     }
+    this.#lastAtMs = atMs;
     if ('control' in raw) return this.#control(raw, atMs);
     this.#context.receivedAtMs = atMs;
     this.#context.byteLength = line.bytes.length;
     this.#context.index = line.lineNumber;
     const problem = checkEvent(raw, this.#context, this.#event);
-    if (problem !== undefined) return { kind: 'rejected', ...problem };
-    this.#lastAtMs = atMs;
+    if (problem !== undefined) return { kind: 'rejected', atMs, ...problem };
     return { kind: 'event', event: this.#event, atMs };
   }
 
   #control(raw: Record<string, unknown>, atMs: number): SimulationLine {
     const { control, campaign } = raw;
     if (typeof control !== 'string' || typeof campaign !== 'string') {
-      return rejected(
-        'ERR_CONTROL',
-        `A control line must have a control and a campaign, got ${describe(control)} and ${describe(campaign)}.`,
-      );
+      const message = `A control line must have a control and a campaign, got ${describe(control)} and ${describe(campaign)}.`;
+      return { ...rejected('ERR_CONTROL', message), atMs };
     }
-    this.#lastAtMs = atMs;
     return { kind: 'control', control, campaign, atMs };
   }
 
@@ -96,6 +103,6 @@ export class SimulationLines {
   }
 }
 
-function rejected(code: string, message: string): SimulationLine {
+function rejected(code: string, message: string): SimulationLine & { kind: 'rejected' } {
   return { kind: 'rejected', code, message };
 }

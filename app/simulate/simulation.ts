@@ -1,5 +1,6 @@
 import type { EventLine } from '../../connectors/doors/file/event-lines.ts';
 import { DEFAULT_EVENT_LIMITS, type EventLimits } from '../../connectors/events/event-limits.ts';
+import type { Repairs } from '../../connectors/events/repairs.ts';
 import type { SenderAttempt } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
 import type { Definitions } from '../../operators/definitions.ts';
@@ -33,6 +34,8 @@ export interface SimulationSummary {
   readonly lines: number;
   readonly events: number;
   readonly rejected: number;
+  /** What was changed in events that went through. */
+  readonly repairs: Readonly<Repairs>;
   readonly duplicates: number;
   readonly qualified: number;
   /** Refused by a gate. */
@@ -105,16 +108,15 @@ class Simulation {
   line(raw: EventLine): void {
     this.#counts.lines++;
     const line = this.#lines.read(raw);
-    if (line.kind === 'rejected') {
-      const atMs = Math.max(this.#lines.lastAtMs ?? this.#options.fromMs ?? 0, this.#nowMs);
-      if (atMs <= this.#untilMs) this.#reject(raw.lineNumber, line.code, line.message, atMs);
-      return;
+    if (line.atMs !== undefined) this.#publish(this.#options.fromMs ?? line.atMs, line.atMs);
+    const atMs = line.atMs ?? this.#lines.lastAtMs ?? this.#options.fromMs ?? 0;
+    if (Math.max(atMs, this.#nowMs) > this.#untilMs) return;
+    if (line.atMs !== undefined) {
+      this.#passTimeBefore(line.atMs);
+      this.#nowMs = Math.max(this.#nowMs, line.atMs);
     }
-    this.#publish(this.#options.fromMs ?? line.atMs, line.atMs);
-    if (line.atMs > this.#untilMs) return;
-    this.#passTimeBefore(line.atMs);
-    this.#nowMs = Math.max(this.#nowMs, line.atMs);
-    this.#take(line, raw.lineNumber);
+    if (line.kind !== 'rejected') this.#take(line, raw.lineNumber);
+    else this.#reject(raw.lineNumber, line.code, line.message, Math.max(atMs, this.#nowMs));
   }
 
   end(): SimulationSummary {
@@ -123,6 +125,7 @@ class Simulation {
     const { events, duplicates, ...windows } = this.#partitions.counters;
     return {
       ...this.#counts,
+      repairs: this.#lines.repairs,
       events,
       duplicates,
       windowsOpened: windows.windowsOpened,

@@ -75,12 +75,16 @@ export class RejectedStore {
     for (const { offset, records } of envelopes) this.#keep(offset, records.length);
   }
 
-  /** Never waits and never throws; copies the bytes. */
+  /**
+   * Never waits and never throws; copies the bytes.
+   * @param receivedAtMs Unix ms. @default now
+   */
   add(
     door: DoorName,
     index: number,
     refused: { readonly code: string; readonly message: string },
     bytes: Uint8Array,
+    receivedAtMs: number = this.#clock.now(),
   ): void {
     const codes = this.#counts.get(door) ?? new Map<string, number>();
     this.#counts.set(door, codes);
@@ -92,7 +96,7 @@ export class RejectedStore {
     }
     this.#waitingBytes += length + RECORD_OVERHEAD_BYTES;
     this.#waiting.push({
-      atMs: this.#clock.now(),
+      atMs: receivedAtMs,
       door,
       index,
       code: refused.code,

@@ -1,21 +1,10 @@
-import {
-  AHEAD_CLAMP_MS,
-  type IncomingEvent,
-  RecordFlag,
-  RecordKind,
-} from '../../engine/envelope/records.ts';
-import type { UserId } from '../../engine/state/alias-table.ts';
-import { instantOf } from '../../engine/time/duration.ts';
+import { type IncomingEvent, RecordKind } from '../../engine/envelope/records.ts';
 import { checkProperties, isPlainObject } from './check-properties.ts';
-import {
-  AHEAD_HISTORY_MS,
-  BEHIND_HISTORY_MS,
-  type EventLimits,
-  MESSAGE_ID_CHARS_MAX,
-  USER_ID_CHARS_MAX,
-} from './event-limits.ts';
-
+import { checkTime } from './check-time.ts';
+import { checkUser, NO_IDS } from './check-user.ts';
+import { type EventLimits, MESSAGE_ID_CHARS_MAX, USER_ID_CHARS_MAX } from './event-limits.ts';
 import { describe, type Rejection, rejection } from './rejection.ts';
+import type { Repairs } from './repairs.ts';
 
 /** What a door knows of an event besides the event. Doors keep one and change its fields. */
 export interface EventContext {
@@ -32,11 +21,11 @@ export interface EventContext {
   index: number;
   /** A unique and stable id, for an event that brings none. */
   messageIdOf(index: number): string;
+  /** Of the door; added to. */
+  readonly repairs: Repairs;
 }
 
-type RawEvent = Record<string, unknown>;
-
-const NO_IDS: readonly UserId[] = [];
+export type RawEvent = Record<string, unknown>;
 
 const KINDS = new Map<unknown, RecordKind>([
   ['track', RecordKind.track],
@@ -63,7 +52,7 @@ export function emptyEvent(): IncomingEvent {
 }
 
 /**
- * Checks one decoded event of the Segment spec and fills `out`, whose properties then belong to
+ * Checks one decoded event of the Segment spec, whose texts are well-formed, and fills `out`, whose properties then belong to
  * `raw`. Walks the properties once and allocates nothing for an ordinary track event.
  * @returns why the event is refused; `out` is then half filled
  */
@@ -105,88 +94,6 @@ function checkKind(raw: RawEvent, context: EventContext, out: IncomingEvent) {
   return undefined;
 }
 
-/** `userId` wins over `anonymousId`; an identify that carries both joins them (SPEC 1.2). */
-function checkUser(raw: RawEvent, out: IncomingEvent): Rejection | undefined {
-  const { userId, anonymousId } = raw;
-  out.isAnonymous = isAbsent(userId);
-  const field = out.isAnonymous ? 'anonymousId' : 'userId';
-  const id = out.isAnonymous ? anonymousId : userId;
-  if (isAbsent(id)) {
-    return rejection(
-      'ERR_EVENT_USER',
-      'An event must have a userId or an anonymousId that is not empty, got neither.',
-    );
-  }
-  const text = textOfId(id, field);
-  if (typeof text !== 'string') return text;
-  out.userId = text;
-  out.joins = NO_IDS;
-  if (out.kind === RecordKind.alias) return checkAlias(raw, out);
-  if (out.kind !== RecordKind.identify || out.isAnonymous || isAbsent(anonymousId))
-    return undefined;
-  const joined = textOfId(anonymousId, 'anonymousId');
-  if (typeof joined !== 'string') return joined;
-  out.joins = [{ id: joined, isAnonymous: true }];
-  return undefined;
-}
-
-/** The id before may have been a user's or an anonymous one: the Segment spec allows both. */
-function checkAlias({ previousId, anonymousId }: RawEvent, out: IncomingEvent) {
-  const isNamed = !isAbsent(previousId);
-  if (out.isAnonymous || (!isNamed && isAbsent(anonymousId))) {
-    return rejection(
-      'ERR_EVENT_ALIAS',
-      'An alias must have a userId and a previousId that are not empty, got only one of them.',
-    );
-  }
-  const field = isNamed ? 'previousId' : 'anonymousId';
-  const id = textOfId(isNamed ? previousId : anonymousId, field);
-  if (typeof id !== 'string') return id;
-  out.joins = isNamed
-    ? [
-        { id, isAnonymous: true },
-        { id, isAnonymous: false },
-      ]
-    : [{ id, isAnonymous: true }];
-  return undefined;
-}
-
-function isAbsent(id: unknown): boolean {
-  return id === undefined || id === null || id === '';
-}
-
-/** @returns the id as text, or why it is none */
-function textOfId(id: unknown, field: string): string | Rejection {
-  // A larger number is already another one than was sent: two users would become one.
-  if (typeof id === 'bigint' || (typeof id === 'number' && isExact(id))) return String(id);
-  if (typeof id !== 'string') {
-    return rejection(
-      'ERR_EVENT_USER',
-      `${field} must be a text or a number below 2^53, got ${describe(id)}.`,
-      { field },
-    );
-  }
-  if (id.length > USER_ID_CHARS_MAX) {
-    return rejection(
-      'ERR_EVENT_USER',
-      `${field} must have at most ${USER_ID_CHARS_MAX} characters, got ${id.length}.`,
-      { field, max: USER_ID_CHARS_MAX, got: id.length },
-    );
-  }
-  if (!id.isWellFormed()) {
-    return rejection(
-      'ERR_EVENT_USER',
-      `${field} must be well-formed Unicode, got a lone surrogate.`,
-      { field },
-    );
-  }
-  return id;
-}
-
-function isExact(number: number): boolean {
-  return Number.isFinite(number) && Math.abs(number) <= Number.MAX_SAFE_INTEGER;
-}
-
 function checkMessageId(raw: RawEvent, context: EventContext, out: IncomingEvent) {
   const id = raw.messageId;
   if (id === undefined || id === null) {
@@ -200,68 +107,8 @@ function checkMessageId(raw: RawEvent, context: EventContext, out: IncomingEvent
       { max: MESSAGE_ID_CHARS_MAX },
     );
   }
-  if (!id.isWellFormed()) {
-    return rejection(
-      'ERR_EVENT_MESSAGE_ID',
-      'messageId must be well-formed Unicode, got a lone surrogate.',
-    );
-  }
   out.messageId = id;
   return undefined;
-}
-
-/**
- * Event time with Segment's skew correction, `receivedAt − (sentAt − originalTimestamp)`. Client
- * libraries send `sentAt` with either `originalTimestamp` or `timestamp`; what the device's clock
- * said is the first of these that is there. Without `sentAt`, `timestamp` is taken as it is.
- */
-function checkTime(raw: RawEvent, context: EventContext, out: IncomingEvent) {
-  const receivedAtMs = context.receivedAtMs;
-  out.flags = 0;
-  const timestamp = raw.timestamp ?? undefined;
-  const original = raw.originalTimestamp ?? timestamp;
-  if (original === undefined) {
-    out.eventAtMs = receivedAtMs;
-    return undefined;
-  }
-  const sentAt = raw.sentAt ?? context.sentAt ?? undefined;
-  let atMs: number;
-  if (sentAt === undefined) {
-    const field = timestamp === undefined ? 'originalTimestamp' : 'timestamp';
-    const stated = timestamp ?? original;
-    atMs = instantOfField(stated);
-    if (Number.isNaN(atMs)) return badTime(field, stated);
-  } else {
-    const originalMs = instantOfField(original);
-    if (Number.isNaN(originalMs)) {
-      return badTime(raw.originalTimestamp == null ? 'timestamp' : 'originalTimestamp', original);
-    }
-    const sentMs = instantOfField(sentAt);
-    if (Number.isNaN(sentMs)) return badTime('sentAt', sentAt);
-    atMs = receivedAtMs - (sentMs - originalMs);
-  }
-  const aheadMs = atMs - receivedAtMs;
-  if (aheadMs > AHEAD_HISTORY_MS || aheadMs < -BEHIND_HISTORY_MS) {
-    out.flags = RecordFlag.historyOnly;
-  } else if (aheadMs > AHEAD_CLAMP_MS) {
-    atMs = receivedAtMs;
-    out.flags = RecordFlag.clamped;
-  }
-  out.eventAtMs = atMs;
-  return undefined;
-}
-
-function instantOfField(value: unknown): number {
-  if (typeof value === 'string') return instantOf(value);
-  return value instanceof Date ? value.getTime() : Number.NaN;
-}
-
-function badTime(field: string, value: unknown): Rejection {
-  return rejection(
-    'ERR_EVENT_TIME',
-    `${field} must be an ISO 8601 instant with a zone, got ${describe(value)}.`,
-    { field },
-  );
 }
 
 function checkNameAndProperties(raw: RawEvent, limits: EventLimits, out: IncomingEvent) {
@@ -293,7 +140,7 @@ function checkNameAndProperties(raw: RawEvent, limits: EventLimits, out: Incomin
 /** What the user was called before: it fills the payload's `ObjectId` when no trait does. */
 function keepAnonymousId({ anonymousId }: RawEvent, out: IncomingEvent): undefined {
   const isKnown = typeof anonymousId === 'string' && anonymousId !== '' && !out.isAnonymous;
-  if (!isKnown || anonymousId.length > USER_ID_CHARS_MAX || !anonymousId.isWellFormed()) return;
+  if (!isKnown || anonymousId.length > USER_ID_CHARS_MAX) return;
   if (!Object.hasOwn(out.properties, 'anonymousId')) {
     out.properties = { ...out.properties, anonymousId };
   }
@@ -301,9 +148,9 @@ function keepAnonymousId({ anonymousId }: RawEvent, out: IncomingEvent): undefin
 
 /** Beside the group's traits, so that history can tell which group it was. */
 function keepGroupId({ groupId }: RawEvent, out: IncomingEvent): undefined {
-  const isNumber = typeof groupId === 'number' && isExact(groupId);
+  const isNumber = typeof groupId === 'bigint' || Number.isSafeInteger(groupId);
   const isText = typeof groupId === 'string' && groupId.length <= USER_ID_CHARS_MAX;
-  if (!isNumber && !(isText && groupId.isWellFormed())) return;
+  if (!isNumber && !isText) return;
   if (!Object.hasOwn(out.properties, 'groupId')) out.properties = { ...out.properties, groupId };
 }
 
@@ -321,9 +168,6 @@ function checkTrackName(name: unknown, limits: EventLimits, out: IncomingEvent) 
       { limit: 'nameCharsMax', max: limits.nameCharsMax, got: name.length },
     );
   }
-  if (!name.isWellFormed()) {
-    return rejection('ERR_EVENT_NAME', 'event must be well-formed Unicode, got a lone surrogate.');
-  }
   out.name = name;
   return undefined;
 }
@@ -335,7 +179,7 @@ function traitsOfContext(context: unknown): unknown {
 /** A page's `name` and `category` stand beside its properties in the Segment spec. */
 function pageProperties(raw: RawEvent): unknown {
   const { name, category } = raw;
-  const properties = raw.properties ?? {};
+  const properties = isEmptyList(raw.properties) ? {} : (raw.properties ?? {});
   if (!isPlainObject(properties)) return properties;
   const hasName = typeof name === 'string' && !Object.hasOwn(properties, 'name');
   const hasCategory = typeof category === 'string' && !Object.hasOwn(properties, 'category');
@@ -344,7 +188,7 @@ function pageProperties(raw: RawEvent): unknown {
 }
 
 function take(value: unknown, field: string, limits: EventLimits, out: IncomingEvent) {
-  if (value === undefined || value === null) {
+  if (value === undefined || value === null || isEmptyList(value)) {
     out.properties = {};
     return undefined;
   }
@@ -357,4 +201,9 @@ function take(value: unknown, field: string, limits: EventLimits, out: IncomingE
   }
   out.properties = value;
   return checkProperties(value, field, limits);
+}
+
+/** How PHP writes an empty map. */
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }

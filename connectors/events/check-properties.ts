@@ -1,11 +1,13 @@
+import { exactNumber, wholeNumber } from '../../engine/json/whole-numbers.ts';
 import type { EventLimits } from './event-limits.ts';
 import { describe, type Rejection, rejection } from './rejection.ts';
 
 type Tree = Record<string, unknown>;
 
 /**
- * Walks properties (or traits) once: counts, names, nesting, and that every value is JSON. An
- * instant (msgpack has them) becomes its ISO text in place; nothing else is changed or copied.
+ * Walks properties (or traits) once: counts, names, nesting, and that every value is JSON. In place,
+ * an instant (msgpack has them) becomes its ISO text and a large whole number takes its one form
+ * (`engine/json/whole-numbers.ts`); nothing else is changed or copied.
  * @param field how the sentences call them: `properties` or `traits`
  */
 export function checkProperties(
@@ -18,10 +20,7 @@ export function checkProperties(
     count++;
     const value = properties[name];
     const refused =
-      checkName(name, field, limits) ??
-      (typeof value === 'string' || typeof value === 'object' || typeof value === 'number'
-        ? checkValue(properties, name, value, field, limits, 1)
-        : checkPlain(value, field, name));
+      checkName(name, field, limits) ?? checkValue(properties, name, value, field, limits, 1);
     if (refused !== undefined) return refused;
   }
   if (count <= limits.propertiesMax) return undefined;
@@ -41,15 +40,7 @@ function checkName(name: string, field: string, limits: EventLimits): Rejection 
       { limit: 'nameCharsMax', max: limits.nameCharsMax, got: name.length },
     );
   }
-  if (name.isWellFormed()) return undefined;
-  return rejection(
-    'ERR_EVENT_PROPERTIES',
-    `Names in ${field} must be well-formed Unicode, got one with a lone surrogate.`,
-  );
-}
-
-function checkPlain(value: unknown, field: string, name: string): Rejection | undefined {
-  return typeof value === 'boolean' ? undefined : notJson(value, field, name);
+  return undefined;
 }
 
 function notJson(value: unknown, field: string, name: string): Rejection {
@@ -70,18 +61,20 @@ function checkValue(
   depth: number,
 ): Rejection | undefined {
   switch (typeof value) {
+    case 'string':
     case 'boolean':
       return undefined;
+    case 'bigint': {
+      const whole = wholeNumber(value);
+      if (whole !== value) replace(parent, key, whole);
+      return undefined;
+    }
     case 'number':
-      return Number.isFinite(value) ? undefined : notJson(value, field, String(key));
-    case 'string':
-      if (value.isWellFormed()) return undefined;
-      return rejection(
-        'ERR_EVENT_VALUE',
-        `Texts in ${field} must be well-formed Unicode, ` +
-          `got a lone surrogate at ${JSON.stringify(String(key))}.`,
-        { name: String(key) },
-      );
+      if (Number.isSafeInteger(value) || !Number.isInteger(value)) {
+        return Number.isFinite(value) ? undefined : notJson(value, field, String(key));
+      }
+      replace(parent, key, exactNumber(value));
+      return undefined;
     case 'object':
       if (value === null) return undefined;
       if (value instanceof Date) return replaceInstant(parent, key, value, field);
@@ -100,14 +93,18 @@ function replaceInstant(
   field: string,
 ): Rejection | undefined {
   if (Number.isNaN(value.getTime())) return notJson(value, field, String(key));
+  replace(parent, key, value.toISOString());
+  return undefined;
+}
+
+function replace(parent: Tree | unknown[], key: string | number, value: unknown): void {
   // Defined, not assigned: the key may be `__proto__`.
   Object.defineProperty(parent, key, {
-    value: value.toISOString(),
+    value,
     enumerable: true,
     configurable: true,
     writable: true,
   });
-  return undefined;
 }
 
 function checkArray(

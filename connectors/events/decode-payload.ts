@@ -1,8 +1,10 @@
-import { isUtf8 } from 'node:buffer';
 import { messageOf } from '../../engine/errors/errors.ts';
+import { parseJson } from '../../engine/json/parse-json.ts';
 import { arrayElementSpans } from './json-spans.ts';
 import { decodeMsgpack } from './msgpack-values.ts';
 import { type Rejection, rejection } from './rejection.ts';
+import { noRepairs, type Repairs } from './repairs.ts';
+import { withoutLoneSurrogates } from './utf8.ts';
 
 const LINE_FEED = 0x0a;
 /** Stands for a line that is not JSON; its refusal is in `refusals`. */
@@ -19,6 +21,12 @@ export class Payload {
   #spans: number[] = [];
   #isJsonArray = false;
   readonly #refusals = new Map<number, Rejection>();
+  readonly #repairs: Repairs;
+
+  /** @param repairs is added to */
+  constructor(repairs: Repairs = noRepairs()) {
+    this.#repairs = repairs;
+  }
 
   /** Decodes a JSON object or array, NDJSON, or msgpack of an object or array. Never throws. */
   decode(bytes: Uint8Array): void {
@@ -68,7 +76,7 @@ export class Payload {
 
   #decodeMsgpack(): void {
     try {
-      const value = decodeMsgpack(this.#bytes, this.#spans);
+      const value = decodeMsgpack(this.#bytes, this.#spans, this.#repairs);
       if (Array.isArray(value)) for (const element of value) this.values.push(element);
       else {
         this.values.push(value);
@@ -80,18 +88,26 @@ export class Payload {
   }
 
   #decodeText(): void {
-    const bytes = this.#bytes;
+    let bytes = this.#bytes;
     const start = bomLength(bytes);
-    const text = textOf(bytes, start, bytes.length);
+    let text = textOf(bytes, start, bytes.length);
     // Decoding puts U+FFFD for bytes that are no UTF-8; only then is it worth to look at them all.
-    if (text.includes('\ufffd') && !isUtf8(bytes)) {
-      this.#refuseAll(
-        rejection('ERR_EVENT_JSON', 'A JSON payload must be UTF-8, got other bytes.'),
-      );
-      return;
+    if (text.includes('\ufffd')) {
+      const sound = withoutLoneSurrogates(bytes);
+      if (sound === undefined) {
+        this.#refuseAll(
+          rejection('ERR_EVENT_JSON', 'A JSON payload must be UTF-8, got other bytes.'),
+        );
+        return;
+      }
+      this.#repairs.surrogates += sound.count;
+      if (sound.count > 0) {
+        bytes = sound.bytes;
+        text = textOf(bytes, start, bytes.length);
+      }
     }
-    const value = parse(text);
-    if (value === UNDECODED) this.#decodeLines(start);
+    const value = this.#parse(text);
+    if (value === UNDECODED) this.#decodeLines(bytes, start);
     else if (Array.isArray(value)) {
       for (const element of value) this.values.push(element);
       this.#isJsonArray = true;
@@ -101,14 +117,13 @@ export class Payload {
     }
   }
 
-  #decodeLines(from: number): void {
-    const bytes = this.#bytes;
+  #decodeLines(bytes: Uint8Array, from: number): void {
     let decoded = 0;
     for (let start = from; start < bytes.length; ) {
       const found = bytes.indexOf(LINE_FEED, start);
       const end = found < 0 ? bytes.length : found;
       if (!isBlank(bytes, start, end)) {
-        const value = parse(textOf(bytes, start, end));
+        const value = this.#parse(textOf(bytes, start, end));
         if (value === UNDECODED)
           this.#refusals.set(this.values.length, notJson('line', end - start));
         else decoded++;
@@ -121,6 +136,14 @@ export class Payload {
     if (decoded > 0) return;
     this.#refusals.clear();
     this.#refuseAll(notJson('payload', bytes.length));
+  }
+
+  #parse(text: string): unknown {
+    try {
+      return parseJson(text, this.#repairs);
+    } catch {
+      return UNDECODED;
+    }
   }
 }
 
@@ -151,12 +174,4 @@ const { utf8Slice } = Buffer.prototype as Buffer & {
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {
   return utf8Slice.call(bytes as Buffer, start, end);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return UNDECODED;
-  }
 }

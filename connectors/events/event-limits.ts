@@ -29,3 +29,21 @@ export const MESSAGE_ID_CHARS_MAX = 100;
 export const AHEAD_HISTORY_MS = 24 * 3_600_000;
 /** Older than this, it is history only (E15). */
 export const BEHIND_HISTORY_MS = 72 * 3_600_000;
+
+/**
+ * Ids that clients send when they have none, in lower case and without spaces around them. They
+ * join nobody (SPEC 1.2): the users of all who send them would become one.
+ */
+export const IDS_OF_NOBODY: ReadonlySet<string> = new Set([
+  '',
+  '0',
+  '[object object]',
+  'anonymous',
+  'false',
+  'guest',
+  'nan',
+  'none',
+  'null',
+  'true',
+  'undefined',
+]);

@@ -1,11 +1,13 @@
-import { isUtf8 } from 'node:buffer';
 import { LapseError } from '../../engine/errors/errors.ts';
+import type { JsonRepairs } from '../../engine/json/parse-json.ts';
+import { wholeNumber } from '../../engine/json/whole-numbers.ts';
+import { withoutLoneSurrogates } from './utf8.ts';
 
 /**
  * Decodes msgpack that comes from outside. msgpackr is made for data of its own: an extension in
  * the bytes can make it build records by generated code, sets, errors, cycles. Here only plain
- * msgpack becomes values; what JSON has no word for stays what it is (binary, large integers,
- * extensions), so that the check of the one event that holds it can refuse it by name.
+ * msgpack becomes values; what JSON has no word for stays what it is (binary, extensions), so
+ * that the check of the one event that holds it can refuse it by name.
  */
 
 /** An extension value other than a timestamp. Never accepted, only named. */
@@ -23,10 +25,11 @@ const DEPTH_MAX = 64;
 /**
  * Decodes one value, which must fill the bytes.
  * @param spans receives where the elements of an outermost array stand
+ * @param repairs is added to
  * @throws LapseError `ERR_EVENT_MSGPACK`
  */
-export function decodeMsgpack(bytes: Uint8Array, spans: number[]): unknown {
-  const decoder = new Decoder(bytes, spans);
+export function decodeMsgpack(bytes: Uint8Array, spans: number[], repairs?: JsonRepairs): unknown {
+  const decoder = new Decoder(bytes, spans, repairs);
   const value = decoder.value(0);
   decoder.finish();
   return value;
@@ -41,11 +44,13 @@ function refuse(what: string): never {
 class Decoder {
   readonly #bytes: Buffer;
   readonly #spans: number[];
+  readonly #repairs: JsonRepairs | undefined;
   #at = 0;
 
-  constructor(bytes: Uint8Array, spans: number[]) {
+  constructor(bytes: Uint8Array, spans: number[], repairs: JsonRepairs | undefined) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#spans = spans;
+    this.#repairs = repairs;
   }
 
   finish(): void {
@@ -89,7 +94,7 @@ class Decoder {
       case 0xce:
         return this.#unsigned(1 << (token - 0xcc));
       case 0xcf:
-        return narrow(bytes.readBigUInt64BE(this.#take(8)));
+        return wholeNumber(bytes.readBigUInt64BE(this.#take(8)));
       case 0xd0:
         return bytes.readInt8(this.#take(1));
       case 0xd1:
@@ -97,7 +102,7 @@ class Decoder {
       case 0xd2:
         return bytes.readInt32BE(this.#take(4));
       case 0xd3:
-        return narrow(bytes.readBigInt64BE(this.#take(8)));
+        return wholeNumber(bytes.readBigInt64BE(this.#take(8)));
       case 0xd4:
       case 0xd5:
       case 0xd6:
@@ -138,7 +143,11 @@ class Decoder {
     const text = this.#bytes.toString('utf8', start, start + length);
     if (!text.includes('\ufffd')) return text;
     const bytes = this.#bytes.subarray(start, start + length);
-    return isUtf8(bytes) ? text : bytes;
+    const sound = withoutLoneSurrogates(bytes);
+    if (sound === undefined) return bytes;
+    if (sound.count === 0) return text;
+    if (this.#repairs !== undefined) this.#repairs.surrogates += sound.count;
+    return Buffer.from(sound.bytes).toString();
   }
 
   #binary(length: number): Uint8Array {
@@ -201,10 +210,4 @@ class Decoder {
     const seconds = Number(bytes.readBigInt64BE(start + 4));
     return new Date(seconds * 1000 + Math.trunc(nanos / 1e6));
   }
-}
-
-/** A number where it is exact, else the bigint. */
-function narrow(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }

@@ -5,6 +5,7 @@ export type RejectionCode =
   | 'ERR_EVENT_SHAPE'
   | 'ERR_EVENT_TYPE'
   | 'ERR_EVENT_USER'
+  | 'ERR_EVENT_NOBODY'
   | 'ERR_EVENT_NAME'
   | 'ERR_EVENT_TIME'
   | 'ERR_EVENT_TOO_LARGE'
@@ -42,10 +43,9 @@ export function describe(value: unknown): string {
       return `a text of ${value.length} characters`;
     }
     case 'number':
+    case 'bigint':
     case 'boolean':
       return String(value);
-    case 'bigint':
-      return 'an integer beyond ±2^53';
     case 'object':
       if (value instanceof Date) return 'an instant';
       if (value instanceof Uint8Array) return `${value.length} bytes of binary`;

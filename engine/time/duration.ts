@@ -3,11 +3,10 @@
  * zone). The readers that end in `Of` stand on the path of events: they answer NaN for a bad text.
  */
 import { userError } from '../errors/errors.ts';
+import { DAY_MS, dayNumber, HOUR_MS, MINUTE_MS, monthDays, SECOND_MS } from './calendar.ts';
+import { rareInstantOf } from './iso-forms.ts';
 
-export const SECOND_MS = 1_000;
-export const MINUTE_MS = 60 * SECOND_MS;
-export const HOUR_MS = 60 * MINUTE_MS;
-export const DAY_MS = 24 * HOUR_MS;
+export { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS };
 
 /** From large to small, which is also the order in which a sum must be written. */
 const UNITS = [
@@ -60,8 +59,7 @@ export function formatDuration(ms: number): string {
   return text === '' ? '0s' : text;
 }
 
-const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-const [COLON, DASH, DOT, PLUS] = [0x3a, 0x2d, 0x2e, 0x2b];
+const [COLON, COMMA, DASH, DOT, PLUS] = [0x3a, 0x2c, 0x2d, 0x2e, 0x2b];
 const [UPPER_T, LOWER_T, UPPER_Z, LOWER_Z] = [0x54, 0x74, 0x5a, 0x7a];
 
 /** A value that no field may have: sums and comparisons with it come out as refusals. */
@@ -76,55 +74,14 @@ function pair(text: string, at: number): number {
   return digit(text, at) * 10 + digit(text, at + 1);
 }
 
-/** Days from 1970-01-01 in the Gregorian calendar (Howard Hinnant, `days_from_civil`). */
-export function dayNumber(year: number, month: number, day: number): number {
-  const shifted = month <= 2 ? year - 1 : year;
-  const era = Math.floor(shifted / 400);
-  const yearOfEra = shifted - era * 400;
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  const dayOfEra =
-    yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
-  return era * 146_097 + dayOfEra - 719_468;
-}
-
-export interface CalendarDate {
-  readonly year: number;
-  /** 1 to 12. */
-  readonly month: number;
-  /** 1 to 31. */
-  readonly day: number;
-}
-
-/** The date that `dayNumber` makes this number of (Howard Hinnant, `civil_from_days`). */
-export function calendarDateOf(dayNumber: number): CalendarDate {
-  const shifted = dayNumber + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const leapDays =
-    Math.floor(dayOfEra / 1_460) - Math.floor(dayOfEra / 36_524) + Math.floor(dayOfEra / 146_096);
-  const yearOfEra = Math.floor((dayOfEra - leapDays) / 365);
-  const dayOfYear =
-    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  // Months are counted from March, so that 29 February is the last day of its year.
-  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
-  const day = dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1;
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day };
-}
-
-export function isLeapYear(year: number): boolean {
-  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-}
-
 /** Day number of the `YYYY-MM-DD` that the text starts with; NaN when there is no such day. */
 function leadingDay(text: string): number {
   if (text.charCodeAt(4) !== DASH || text.charCodeAt(7) !== DASH) return Number.NaN;
   const year = pair(text, 0) * 100 + pair(text, 2);
   const month = pair(text, 5);
   const day = pair(text, 8);
-  if (year > 9999 || month < 1 || month > 12 || day < 1) return Number.NaN;
-  const days = month === 2 && isLeapYear(year) ? 29 : MONTH_DAYS[month - 1]!;
-  return day > days ? Number.NaN : dayNumber(year, month, day);
+  if (year > 9999 || day < 1) return Number.NaN;
+  return day > monthDays(year, month) ? Number.NaN : dayNumber(year, month, day);
 }
 
 /** Days from 1970-01-01 of a `YYYY-MM-DD`; NaN when the text is not a day of the calendar. */
@@ -149,10 +106,19 @@ function offsetOf(text: string, at: number): number {
 }
 
 /**
- * Unix ms of `YYYY-MM-DDTHH:MM[:SS[.f…]]` with a zone; NaN for anything else. Digits below the
- * millisecond are cut off. Written by hand: `Date.parse` takes `2026-02-31` and is slower.
+ * Unix ms of an instant of ISO 8601 or RFC 3339 with a zone, in any of their forms; NaN for
+ * anything else. Digits below the millisecond are cut off.
  */
 export function instantOf(text: string): number {
+  const atMs = usualInstantOf(text);
+  return Number.isNaN(atMs) ? rareInstantOf(text) : atMs;
+}
+
+/**
+ * Of `YYYY-MM-DDTHH:MM[:SS[.f…]]` with a zone; NaN for anything else. Written by hand: `Date.parse`
+ * takes `2026-02-31` and is slower.
+ */
+function usualInstantOf(text: string): number {
   const day = leadingDay(text);
   const separator = text.charCodeAt(10);
   if (separator !== UPPER_T && separator !== LOWER_T) return Number.NaN;
@@ -166,7 +132,8 @@ export function instantOf(text: string): number {
     if (second > 59) return Number.NaN;
     ms += second * SECOND_MS;
     at = 19;
-    if (text.charCodeAt(19) === DOT) {
+    const mark = text.charCodeAt(19);
+    if (mark === DOT || mark === COMMA) {
       let placeMs = 100;
       for (at = 20; digit(text, at) !== BAD; at++) {
         ms += digit(text, at) * Math.floor(placeMs);

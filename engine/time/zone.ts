@@ -7,7 +7,7 @@
  * costs about 10 µs each time.
  */
 import { Temporal } from 'temporal-polyfill';
-import { DAY_MS } from './duration.ts';
+import { DAY_MS } from './calendar.ts';
 
 /** The longest name there is has 32. */
 const ZONE_CHARS_MAX = 64;

@@ -3,6 +3,7 @@ import { RequestIntake } from '../../connectors/doors/http/http-events.ts';
 import type { NatsDoor } from '../../connectors/doors/nats/nats-door.ts';
 import { RejectedStore } from '../../connectors/doors/rejected.ts';
 import { DEFAULT_EVENT_LIMITS } from '../../connectors/events/event-limits.ts';
+import { noRepairs } from '../../connectors/events/repairs.ts';
 import type { CheckpointDisk } from '../../engine/checkpoint/checkpoint-disk.ts';
 import { CheckpointStore } from '../../engine/checkpoint/checkpoint-store.ts';
 import { RecordKind } from '../../engine/envelope/records.ts';
@@ -166,7 +167,12 @@ export class SimulatedProcess {
     this.#intake = intake;
     this.#rejected = new RejectedStore({ log, clock: this.clock, recordsMax: 3 });
     await this.#rejected.open();
-    this.#door = new RequestIntake(intake, this.#rejected, DEFAULT_EVENT_LIMITS);
+    this.#door = new RequestIntake({
+      intake,
+      rejected: this.#rejected,
+      limits: DEFAULT_EVENT_LIMITS,
+      repairs: noRepairs(),
+    });
     // Before anybody can ask for a tick: what waits in NATS is older.
     await this.#openNatsDoor(log);
     const epoch = await takeEpoch(log, this.clock);

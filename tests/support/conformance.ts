@@ -100,8 +100,9 @@ function requestOf(line: OutputLine): { body: string; headers: Record<string, st
 }
 
 function isMatch(want: Record<string, unknown>, line: OutputLine): boolean {
-  const { at, atBetween, body, bodySubset, ...fields } = want;
+  const { at, atBetween, body, bodySubset, bodyText, ...fields } = want;
   if (!isWithin(fields, line)) return false;
+  if (bodyText !== undefined && requestOf(line).body !== bodyText) return false;
   const sinceBaseMs = Date.parse(line.at) - BASE_MS;
   if (typeof at === 'string') {
     const lateMs = sinceBaseMs - offsetMs(at);

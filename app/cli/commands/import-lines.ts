@@ -1,8 +1,8 @@
 /** From lines of a file to events that can be imported twice without harm. */
-import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import { withoutLoneSurrogates } from '../../../connectors/events/utf8.ts';
 import { messageOf, userError } from '../../../engine/errors/errors.ts';
 
 const HASH_CHARS = 16;
@@ -35,11 +35,13 @@ export type ParsedLine =
  * @param newId of an event without one
  */
 export function parseLine(bytes: Uint8Array, newId: () => string): ParsedLine {
-  if (!isUtf8(bytes)) {
+  const sound = withoutLoneSurrogates(bytes);
+  if (sound === undefined) {
     // Decoding would put other characters for them, and could make one user of two.
     return { code: 'ERR_EVENT_JSON', message: 'An event must be UTF-8, it has other bytes.' };
   }
-  const text = Buffer.from(bytes).toString('utf8').trim();
+  // Lapse puts U+FFFD for those that are escaped, and counts them.
+  const text = Buffer.from(sound.bytes).toString('utf8').trim();
   let value: unknown;
   try {
     value = JSON.parse(text);

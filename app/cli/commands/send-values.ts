@@ -1,9 +1,10 @@
 import { userError } from '../../../engine/errors/errors.ts';
+import { parseJson } from '../../../engine/json/parse-json.ts';
 
 /**
  * Reads `k=v` options. A value that is JSON is taken as that (42, true, null, [1,2], {"a":1}, and
- * "42" in quotes as a text), any other as the text it is. A number that JSON would not keep
- * exactly stays a text.
+ * "42" in quotes as a text), any other as the text it is. Whole numbers keep every digit; a number
+ * beyond what a double holds stays a text.
  * @throws LapseError `ERR_USAGE`
  */
 export function readAssignments(
@@ -25,11 +26,8 @@ export function readAssignments(
 
 function valueIn(text: string): unknown {
   try {
-    const value = JSON.parse(text) as unknown;
-    if (typeof value !== 'number') return value;
-    const isExact =
-      Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
-    return isExact ? value : text;
+    const value = parseJson(text);
+    return typeof value === 'number' && !Number.isFinite(value) ? text : value;
   } catch {
     return text;
   }

@@ -1,4 +1,5 @@
 import { userError } from '../../../engine/errors/errors.ts';
+import { writeJson } from '../../../engine/json/write-json.ts';
 import { systemClock } from '../../../engine/time/clock.ts';
 import { ExitCode, printJson, printLine, say } from '../command-line.ts';
 import { LapseClient, serverUrl } from '../lapse-client.ts';
@@ -23,7 +24,7 @@ export async function sendCommand(
   const batch = eventsOf(event, options);
   const client = new LapseClient({ url, clock: systemClock });
   try {
-    const answer = await client.batch(JSON.stringify({ batch }));
+    const answer = await client.batch(writeJson({ batch }));
     if (options.json === true) printJson(answer);
     else if (answer.rejected.length === 0) printLine(sentenceOf(event, options, url));
     for (const { code, message } of options.json === true ? [] : answer.rejected) {

@@ -57,6 +57,7 @@ function sentenceOf(summary: SimulationSummary): string {
   const { lines, rejected, duplicates, qualified, attempts, delivered, failed } = summary;
   const parts = [
     `${lines} lines (${rejected} rejected, ${duplicates} duplicates)`,
+    ...repairsOf(summary),
     `${summary.windowsOpened} windows opened, ${summary.windowsCancelled} cancelled, ${summary.windowsRefused} refused`,
     `${qualified} qualified`,
     `${attempts} attempts: ${delivered} delivered, ${failed} failed`,
@@ -64,6 +65,16 @@ function sentenceOf(summary: SimulationSummary): string {
   ];
   const end = summary.endedAtMs === 0 ? '' : ` at ${formatInstant(summary.endedAtMs)}`;
   return `${parts.join('; ')}${end}.`;
+}
+
+/** Said only when there is something to say. */
+function repairsOf({ repairs }: SimulationSummary): string[] {
+  const { surrogates, numbersAsText, sentAtIgnored } = repairs;
+  return [
+    ...(surrogates > 0 ? [`${surrogates} lone surrogates replaced by U+FFFD`] : []),
+    ...(numbersAsText > 0 ? [`${numbersAsText} numbers beyond 64 bits taken as texts`] : []),
+    ...(sentAtIgnored > 0 ? [`${sentAtIgnored} unreadable sentAt ignored`] : []),
+  ];
 }
 
 /** Writes lines in blocks: one write a line would cost more than the simulation. */

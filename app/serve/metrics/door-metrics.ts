@@ -33,6 +33,21 @@ export function doorMetrics({ counters, rejected, intake }: DoorCounts): MetricS
         ),
     },
     {
+      name: 'lapse_events_repairs_total',
+      help: 'What was changed in events so that they could go through.',
+      kind: 'counter',
+      labels: ['door', 'repair'],
+      samples: () =>
+        DOORS.flatMap((door) => {
+          const { surrogates, numbersAsText, sentAtIgnored } = counters.repairsOf(door);
+          return [
+            { labels: { door, repair: 'lone-surrogate' }, value: surrogates },
+            { labels: { door, repair: 'number-as-text' }, value: numbersAsText },
+            { labels: { door, repair: 'sent-at-ignored' }, value: sentAtIgnored },
+          ];
+        }),
+    },
+    {
       name: 'lapse_events_rejected_unkept_total',
       help: 'Refused events that are missing from the dead-letter store: the log was too slow.',
       kind: 'counter',

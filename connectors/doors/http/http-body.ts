@@ -1,7 +1,9 @@
-import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { messageOf } from '../../../engine/errors/errors.ts';
+import { parseJson } from '../../../engine/json/parse-json.ts';
 import { bomLength } from '../../events/decode-payload.ts';
+import type { Repairs } from '../../events/repairs.ts';
+import { withoutLoneSurrogates } from '../../events/utf8.ts';
 import { type CutReason, type HeldBody, PACE_BYTES, PACE_SECONDS } from './body-room.ts';
 import { HttpProblemError } from './http-problem.ts';
 import type { Inflater } from './inflater.ts';
@@ -132,11 +134,19 @@ function tooLarge(bytesMax: number): HttpProblemError {
   });
 }
 
-/** @throws HttpProblemError when the body is not JSON in UTF-8 */
-export function parseBody(body: Buffer): unknown {
-  if (isUtf8(body)) {
+/**
+ * @param repairs is added to
+ * @throws HttpProblemError when the body is not JSON in UTF-8
+ */
+export function parseBody(body: Buffer, repairs: Repairs): unknown {
+  const sound = withoutLoneSurrogates(body);
+  if (sound !== undefined) {
+    const { buffer, byteOffset, length } = sound.bytes;
+    const text = Buffer.from(buffer, byteOffset, length).toString('utf8', bomLength(body));
     try {
-      return JSON.parse(body.toString('utf8', bomLength(body))) as unknown;
+      const value = parseJson(text, repairs);
+      repairs.surrogates += sound.count;
+      return value;
     } catch {
       // The sentence below says it better than the parser, whose words change with its version.
     }

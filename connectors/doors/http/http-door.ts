@@ -32,7 +32,7 @@ export async function registerHttpDoor(server: FastifyInstance, front: HttpFront
   await front.register(server, (scope) => {
     for (const [path, type] of SINGLE_PATHS) {
       scope.post(path, ({ body }, reply) =>
-        front.inTurn(body, (bytes) => answer(front, singleOf(bytes, type), reply)),
+        front.inTurn(body, (bytes) => answer(front, singleOf(front, bytes, type), reply)),
       );
     }
     for (const path of BATCH_PATHS) {
@@ -43,12 +43,12 @@ export async function registerHttpDoor(server: FastifyInstance, front: HttpFront
   });
 }
 
-function singleOf(body: Buffer, type: string): RequestEvents {
-  return { body, events: [parseBody(body)], isBatch: false, type, sentAt: undefined };
+function singleOf({ repairs }: HttpFront, body: Buffer, type: string): RequestEvents {
+  return { body, events: [parseBody(body, repairs)], isBatch: false, type, sentAt: undefined };
 }
 
-function batchOf({ limits }: HttpFront, body: Buffer): RequestEvents {
-  const request = parseBody(body);
+function batchOf({ limits, repairs }: HttpFront, body: Buffer): RequestEvents {
+  const request = parseBody(body, repairs);
   const isObject = typeof request === 'object' && request !== null;
   const events = isObject && 'batch' in request ? request.batch : undefined;
   if (!Array.isArray(events)) {

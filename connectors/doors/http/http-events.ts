@@ -3,6 +3,7 @@ import { checkEvent, type EventContext, emptyEvent } from '../../events/check-ev
 import { bomLength } from '../../events/decode-payload.ts';
 import type { EventLimits } from '../../events/event-limits.ts';
 import { arrayElementSpans, memberValueStart } from '../../events/json-spans.ts';
+import type { Repairs } from '../../events/repairs.ts';
 import type { RejectedStore } from '../rejected.ts';
 
 export interface RefusedEvent {
@@ -35,11 +36,19 @@ export class RequestIntake {
   readonly #limits: EventLimits;
   #idPrefix = '';
 
-  constructor(intake: Intake, rejected: RejectedStore, limits: EventLimits) {
+  /** @param repairs is added to */
+  constructor(options: {
+    readonly intake: Intake;
+    readonly rejected: RejectedStore;
+    readonly limits: EventLimits;
+    readonly repairs: Repairs;
+  }) {
+    const { intake, rejected, limits, repairs } = options;
     this.#intake = intake;
     this.#rejected = rejected;
     this.#limits = limits;
     this.#context = {
+      repairs,
       limits,
       receivedAtMs: 0,
       byteLength: 0,
@@ -76,7 +85,7 @@ export class RequestIntake {
       if (refusal === undefined) this.#intake.add(this.#event, receivedAtMs, acknowledgement);
       else {
         refused.push({ index, code: refusal.code, message: refusal.message });
-        this.#rejected.add('http', index, refusal, spans.bytesOf(index));
+        this.#rejected.add('http', index, refusal, spans.bytesOf(index), receivedAtMs);
       }
     };
     // What a request says of users holds for its events already (E21). Users' records keep their

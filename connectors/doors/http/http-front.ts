@@ -10,6 +10,7 @@ import { LapseError, messageOf } from '../../../engine/errors/errors.ts';
 import { Acknowledgement, type Intake } from '../../../engine/intake/intake.ts';
 import type { Clock } from '../../../engine/time/clock.ts';
 import { DEFAULT_EVENT_LIMITS, type EventLimits } from '../../events/event-limits.ts';
+import type { Repairs } from '../../events/repairs.ts';
 import type { DoorCounters } from '../door-counters.ts';
 import type { RejectedStore } from '../rejected.ts';
 import { BodyRoom, type HeldBody } from './body-room.ts';
@@ -37,6 +38,8 @@ export interface HttpDoorOptions {
 
 export class HttpFront {
   readonly limits: EventLimits;
+  /** What was changed in events of these doors; parsers of bodies add to it. */
+  readonly repairs: Repairs;
   readonly #intake: Intake;
   readonly #clock: Clock;
   readonly #counters: DoorCounters;
@@ -56,7 +59,10 @@ export class HttpFront {
     this.#newId = options.newId ?? randomUUID;
     this.#turns = options.turns ?? new RequestTurns();
     this.#room = options.room ?? new BodyRoom({ clock: options.clock });
-    this.#requests = new RequestIntake(options.intake, options.rejected, this.limits);
+    this.repairs = options.counters.repairsOf('http');
+    const { limits, repairs } = this;
+    const { intake, rejected } = options;
+    this.#requests = new RequestIntake({ intake, rejected, limits, repairs });
   }
 
   /**

@@ -19,7 +19,7 @@ export class PayloadIntake {
   readonly #intake: Intake;
   readonly #rejected: RejectedStore;
   readonly #counters: DoorCounters;
-  readonly #payload = new Payload();
+  readonly #payload: Payload;
   readonly #event = emptyEvent();
   readonly #context: EventContext;
   readonly #idPrefix: string;
@@ -38,7 +38,10 @@ export class PayloadIntake {
     this.#rejected = options.rejected;
     this.#counters = options.counters;
     this.#idPrefix = options.idPrefix;
+    const repairs = options.counters.repairsOf('nats');
+    this.#payload = new Payload(repairs);
     this.#context = {
+      repairs,
       limits: options.limits,
       receivedAtMs: 0,
       byteLength: 0,
@@ -75,7 +78,7 @@ export class PayloadIntake {
       if (refused === undefined) {
         this.#intake.add(this.#event, receivedAtMs, acknowledgement);
         accepted++;
-      } else this.#rejected.add('nats', i, refused, payload.bytesOf(i));
+      } else this.#rejected.add('nats', i, refused, payload.bytesOf(i), receivedAtMs);
     }
     this.#counters.accepted('nats', accepted);
   }

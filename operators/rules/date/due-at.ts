@@ -1,12 +1,6 @@
 /** When a `date` rule is due, worked out from the value of a property. */
-import {
-  calendarDateOf,
-  calendarDayOf,
-  DAY_MS,
-  dayNumber,
-  isLeapYear,
-  MINUTE_MS,
-} from '../../../engine/time/duration.ts';
+import { calendarDateOf, dayNumber, isLeapYear } from '../../../engine/time/calendar.ts';
+import { calendarDayOf, DAY_MS, MINUTE_MS } from '../../../engine/time/duration.ts';
 import { dayAt, instantOfWallMs, wallTimeMs } from '../../../engine/time/zone.ts';
 import type { DateRule } from '../../definitions.ts';
 import { dateOf } from '../../filters/dates.ts';

@@ -14,6 +14,7 @@ import { intakeLimits } from '../../../config/limits.ts';
 import { checkEvent, emptyEvent } from '../../../connectors/events/check-event.ts';
 import { Payload } from '../../../connectors/events/decode-payload.ts';
 import { DEFAULT_EVENT_LIMITS } from '../../../connectors/events/event-limits.ts';
+import { noRepairs } from '../../../connectors/events/repairs.ts';
 import {
   ENVELOPE_BODY_BYTES_MAX,
   ENVELOPE_RECORDS_MAX,
@@ -63,6 +64,7 @@ function eventOf(eventBytesMax: number, grow: (bytes: number) => unknown): Incom
       type: undefined,
       sentAt: undefined,
       index: 0,
+      repairs: noRepairs(),
       messageIdOf: () => 'm1',
     },
     event,

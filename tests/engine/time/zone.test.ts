@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { calendarDateOf, dayNumber } from '../../../engine/time/calendar.ts';
 import {
-  calendarDateOf,
   calendarDayOf,
   DAY_MS,
-  dayNumber,
   HOUR_MS,
   MINUTE_MS,
   parseInstant,

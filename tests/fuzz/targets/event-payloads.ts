@@ -11,9 +11,12 @@ import {
   MESSAGE_ID_CHARS_MAX,
   USER_ID_CHARS_MAX,
 } from '../../../connectors/events/event-limits.ts';
+import { noRepairs } from '../../../connectors/events/repairs.ts';
 import { EnvelopeReader } from '../../../engine/envelope/envelope-reader.ts';
 import { EnvelopeWriter } from '../../../engine/envelope/envelope-writer.ts';
 import type { IncomingEvent } from '../../../engine/envelope/records.ts';
+import { exactNumber, wholeNumber } from '../../../engine/json/whole-numbers.ts';
+import { writeJson } from '../../../engine/json/write-json.ts';
 import { demand, type FuzzRunner, type FuzzTarget, type Outcome } from '../target.ts';
 import { EVENT_WORDS, MSGPACK_SEEDS, NDJSON_SEEDS, PAYLOAD_SEEDS } from './event-seeds.ts';
 
@@ -33,6 +36,7 @@ class PayloadRunner implements FuzzRunner {
     type: undefined,
     sentAt: undefined,
     index: 0,
+    repairs: noRepairs(),
     messageIdOf: (index) => `fuzz:${index}`,
   };
 
@@ -71,8 +75,8 @@ class PayloadRunner implements FuzzRunner {
   #demandStored(event: IncomingEvent): void {
     this.#writer.addEvent(event, RECEIVED_AT_MS);
     this.#reader.load(this.#writer.finish());
-    const wanted = JSON.stringify(event.properties);
-    const got = JSON.stringify(this.#reader.propertiesOf(0));
+    const wanted = writeJson(event.properties);
+    const got = writeJson(this.#reader.propertiesOf(0));
     demand(got === wanted, () => `Stored ${wanted.slice(0, 200)}, read ${got.slice(0, 200)}.`);
     const userId = this.#reader.userIdOf(0);
     demand(userId === event.userId, () => `Stored ${event.userId}, read ${userId}.`);
@@ -99,8 +103,10 @@ export function demandEvent(event: IncomingEvent): void {
 }
 
 function demandJson(value: unknown, depth: number): void {
-  if (typeof value === 'number') demand(Number.isFinite(value), () => `The number ${value}.`);
-  else if (typeof value === 'string') demand(value.isWellFormed(), () => 'A lone surrogate.');
+  if (typeof value === 'number') {
+    const isExact = Number.isFinite(value) && exactNumber(value) === value;
+    demand(isExact, () => `The number ${value}.`);
+  } else if (typeof value === 'string') demand(value.isWellFormed(), () => 'A lone surrogate.');
   else if (typeof value === 'object' && value !== null) {
     demand(depth <= limits.nestingMax, () => `A nesting of ${depth}.`);
     const prototype = Object.getPrototypeOf(value) as unknown;
@@ -110,6 +116,8 @@ function demandJson(value: unknown, depth: number): void {
       demand(key.length <= limits.nameCharsMax || Array.isArray(value), () => 'A long name.');
       demandJson(child, depth + 1);
     }
+  } else if (typeof value === 'bigint') {
+    demand(wholeNumber(value) === value, () => `The bigint ${value}.`);
   } else demand(typeof value === 'boolean' || value === null, () => `A ${typeof value}.`);
 }
 

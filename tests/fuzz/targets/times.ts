@@ -1,8 +1,8 @@
 /** Durations, instants, days and time zones, as people and programs write them. */
 
 import { LapseError } from '../../../engine/errors/errors.ts';
+import { dayNumber } from '../../../engine/time/calendar.ts';
 import {
-  dayNumber,
   durationOf,
   formatDuration,
   formatInstant,
