@@ -1,5 +1,5 @@
 import { DAY_MS, MINUTE_MS } from '../../../engine/time/duration.ts';
-import { dayAt, instantOfWallMs, weekdayOf } from '../../../engine/time/zone.ts';
+import { instantOfWallMs, weekdayOf, zoneOffsetMs } from '../../../engine/time/zone.ts';
 import type { QuietWindow } from '../../definitions.ts';
 
 /** Windows that follow one another for longer leave no free time, which definitions refuse. */
@@ -30,7 +30,14 @@ export function quietUntil(
 
 /** The latest end of the windows that the instant is in; the instant itself when it is in none. */
 function latestEnd(atMs: number, windows: readonly QuietWindow[], timezone: string): number {
-  const today = dayAt(atMs, timezone);
+  const offsetMs = zoneOffsetMs(atMs, timezone);
+  const isSteady =
+    zoneOffsetMs(atMs - 2 * DAY_MS, timezone) === offsetMs &&
+    zoneOffsetMs(atMs + 2 * DAY_MS, timezone) === offsetMs;
+  // Almost always no clock changes nearby, and then one subtraction is enough.
+  const instantOf = (wallMs: number): number =>
+    isSteady ? wallMs - offsetMs : instantOfWallMs(wallMs, timezone);
+  const today = Math.floor((atMs + offsetMs) / DAY_MS);
   let latestMs = atMs;
   for (const { days, fromMinute, toMinute } of windows) {
     const lastsOver = toMinute <= fromMinute ? DAY_MS : 0;
@@ -38,8 +45,8 @@ function latestEnd(atMs: number, windows: readonly QuietWindow[], timezone: stri
     for (let day = lastsOver === 0 ? today : today - 1; day <= today + 1; day++) {
       if (!days.includes(weekdayOf(day))) continue;
       const dayMs = day * DAY_MS;
-      if (instantOfWallMs(dayMs + fromMinute * MINUTE_MS, timezone) > atMs) continue;
-      const endMs = instantOfWallMs(dayMs + lastsOver + toMinute * MINUTE_MS, timezone);
+      if (instantOf(dayMs + fromMinute * MINUTE_MS) > atMs) continue;
+      const endMs = instantOf(dayMs + lastsOver + toMinute * MINUTE_MS);
       if (endMs > latestMs) latestMs = endMs;
     }
   }

@@ -141,6 +141,13 @@ const cases: readonly Case[] = [
     at: '2026-10-25T01:10:00.000Z',
     until: undefined,
   },
+  {
+    title: 'a window that has started goes on while clocks show the day before once more',
+    windows: [window('00:00', '06:00')],
+    zone: 'America/St_Johns',
+    at: '2010-11-07T02:40:00.000Z',
+    until: '2010-11-07T09:30:00.000Z',
+  },
 ];
 
 describe('quietUntil', () => {
