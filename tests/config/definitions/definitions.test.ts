@@ -1,9 +1,10 @@
 // biome-ignore-all lint/suspicious/noThenProperty: the word of the language; its value is a text.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: so do files name variables.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parse as parseYaml } from 'yaml';
 import {
   loadConfiguration,
   loadDefinitions,
@@ -13,9 +14,11 @@ import { DefinitionsError } from '../../../config/definitions/problem.ts';
 import { campaignLimits, RETRY_SCHEDULE_MS, webhookLimits } from '../../../config/limits.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../engine/time/duration.ts';
 import { DEFAULT_SETTINGS } from '../../../operators/definitions.ts';
+import { gateShape } from '../../../operators/gates/schemas.ts';
 import { inactionLimits } from '../../../operators/rules/inaction/schema.ts';
+import { RULE_FORMS } from '../../../operators/rules/schemas.ts';
 import { CAMPAIGN_DEFAULTS } from '../../support/campaign-defaults.ts';
-import { validDefinitions } from './valid.ts';
+import { type Loose, validDefinitions } from './valid.ts';
 
 function problemsOf(run: () => unknown): string[] {
   try {
@@ -436,9 +439,21 @@ describe('loadDefinitions', () => {
     });
   });
 
-  test('accepts the sample definitions as they stand', () => {
-    const samples = join(import.meta.dirname, '../../../config/examples');
-    const { definitions } = loadConfiguration([samples], {});
-    expect(definitions.campaigns.map(({ rule }) => rule.kind)).toEqual(['action', 'inaction']);
+  describe('the examples', () => {
+    const folder = join(import.meta.dirname, '../../../config/examples');
+
+    test('are accepted one by one and all together', () => {
+      for (const name of readdirSync(folder)) loadConfiguration([join(folder, name)], {});
+      loadConfiguration([folder], {});
+    });
+
+    test('show every kind of rule and every key of a gate', () => {
+      const texts = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+      const campaigns = texts.flatMap((text): Loose[] => parseYaml(text).campaigns ?? []);
+      const kinds = campaigns.flatMap(({ qualify }) => Object.keys(qualify.live));
+      expect(new Set(kinds)).toEqual(new Set(Object.keys(RULE_FORMS)));
+      const keys = new Set(campaigns.flatMap((campaign) => Object.keys(campaign)));
+      expect(Object.keys(gateShape).filter((key) => !keys.has(key))).toEqual([]);
+    });
   });
 });
