@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const SOURCES = ['engine', 'operators', 'connectors', 'config', 'app', 'bench'];
 const LOCK_WAIT_MS = 100;
+const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS']);
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -97,6 +98,17 @@ function holdLock() {
   }
 }
 
+/** Holds the lock from then on, unless this user may not write here. */
+function mayWrite() {
+  try {
+    holdLock();
+    return true;
+  } catch (error) {
+    if (!NOT_WRITABLE.has(error.code)) throw error;
+    return false;
+  }
+}
+
 function releaseLock() {
   rmSync(lock, { force: true });
   process.off('exit', releaseLock);
@@ -106,15 +118,38 @@ function releaseLock() {
 function linkCommand() {
   const link = join(root, 'node_modules', '.bin', 'lapse');
   if (process.platform === 'win32' || existsSync(link)) return;
-  rmSync(link, { force: true });
-  mkdirSync(dirname(link), { recursive: true });
-  symlinkSync(join('..', '..', 'bin', 'lapse.mjs'), link);
+  try {
+    rmSync(link, { force: true });
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join('..', '..', 'bin', 'lapse.mjs'), link);
+  } catch (error) {
+    // A user who may not write here may still run what is here.
+    if (!NOT_WRITABLE.has(error.code)) throw error;
+  }
+}
+
+/** Says what to do when this user may not write here; returns when what is here can be run. */
+function goOnWithoutWriting() {
+  const isComplete = existsSync(installed) && existsSync(stamp);
+  if (!isForced && isComplete) {
+    console.error(
+      `Lapse could not check its build: this user may not write to ${root}. ` +
+        'It runs the build that is there.',
+    );
+    return;
+  }
+  console.error(
+    `Lapse must be installed and built once by a user who may write to ${root}; this one may not. ` +
+      'Run `npm run build` there as its owner.',
+  );
+  process.exit(2);
 }
 
 const isForced =
   process.argv[1] === fileURLToPath(import.meta.url) && process.argv.includes('--build');
-if (isForced || !isInstalled() || !isBuilt()) {
-  holdLock();
+if (!isForced && isInstalled() && isBuilt()) linkCommand();
+else if (!mayWrite()) goOnWithoutWriting();
+else {
   if (!isInstalled()) {
     // `ci` refuses a lock file that lacks optional packages of other systems, as one has that was
     // written against a registry without them; `install` takes the same versions all the same.
@@ -138,4 +173,4 @@ if (isForced || !isInstalled() || !isBuilt()) {
   }
   linkCommand();
   releaseLock();
-} else linkCommand();
+}
