@@ -15,6 +15,7 @@ import type { CampaignCounters } from './campaign-counters.ts';
 import { deliveryBytes, encodeDeliveries } from './delivery/codec.ts';
 import type { Delivery } from './delivery/delivery.ts';
 import { GateChain } from './gates/chain.ts';
+import { describeGraph, type GraphDescription } from './graph/describe.ts';
 import { Arriving } from './identity/arriving.ts';
 import { Leaving } from './identity/leaving.ts';
 import {
@@ -254,6 +255,10 @@ class CampaignPipeline implements Pipeline {
       if (part.kind === 'begin') this.#fireBefore(key, part.joinedAtMs);
       this.#arriving.take(part);
     }
+  }
+
+  describe(): GraphDescription {
+    return describeGraph(this.#book);
   }
 
   freeze(): FrozenCampaignBook {

@@ -33,6 +33,7 @@ export function program(onOutcome: (exitCode: number) => void): Command {
   addServe(lapse, onOutcome);
   addSimulate(lapse, onOutcome);
   addValidate(lapse, onOutcome);
+  addGraph(lapse, onOutcome);
   addImport(lapse, onOutcome);
   addSend(lapse, onOutcome);
   addReceive(lapse, onOutcome);
@@ -117,6 +118,25 @@ function addValidate(lapse: Command, onOutcome: OnOutcome): void {
     .action(async (paths: string[]) => {
       const { validateCommand } = await import('./commands/validate.ts');
       onOutcome(validateCommand(paths, lapse.opts()));
+    });
+}
+
+function addGraph(lapse: Command, onOutcome: OnOutcome): void {
+  lapse
+    .command('graph')
+    .description(
+      'Prints the dataflow graph: of definitions, or of a running Lapse with records per second.',
+    )
+    .option('--config <path...>', 'definitions: files or folders')
+    .option(...URL_OPTION)
+    .option('--format <format>', 'text, mermaid or json', 'text')
+    .addHelpText(
+      'after',
+      examples('lapse graph --config app/demo/demo.yaml', 'lapse graph --format mermaid'),
+    )
+    .action(async (options) => {
+      const { graphCommand } = await import('./commands/graph.ts');
+      onOutcome(await graphCommand({ ...lapse.opts(), ...options }));
     });
 }
 

@@ -265,6 +265,7 @@ async function startParts(
     notReady: () => readiness.reasons(),
     isStarting: () => isStarting,
     onFull,
+    graph: () => partitions.graph(),
   });
   closers.push(
     () => http.closeOps(),

@@ -11,8 +11,10 @@ import type {
   FromPartitionWorker,
   PartitionStats,
   TickRequest,
+  ToWorker,
 } from '../../engine/worker/protocol.ts';
 import type { Definitions } from '../../operators/definitions.ts';
+import { addedUp, type GraphDescription } from '../../operators/graph/describe.ts';
 import { CHECKPOINT_FOLDER } from './data-folder.ts';
 import type { LogHome } from './log-home.ts';
 import type { PartitionThreadData } from './partition-thread.ts';
@@ -99,6 +101,10 @@ export class Thread<Message extends { readonly kind: string }> {
     this.ready.catch(() => undefined);
   }
 
+  post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
   async drain(): Promise<void> {
     this.#isDraining = true;
     this.#worker.postMessage({ kind: 'drain' });
@@ -132,6 +138,8 @@ function crashOf(name: string, error: NodeJS.ErrnoException): LapseError {
 export class PartitionThreads {
   readonly #threads: Thread<FromPartitionWorker>[];
   readonly stats: (PartitionStats | undefined)[] = [];
+  readonly #describing = new Map<number, (pipelines: readonly unknown[]) => void>();
+  #descriptions = 0;
 
   /** @param onProcessed told now and then how many records they have processed of what came in */
   constructor(
@@ -165,6 +173,7 @@ export class PartitionThreads {
         if (message.kind === 'ticks') listener.onTicks(message.ticks);
         else if (message.kind === 'aliases') listener.onAliases(message.aliases);
         else if (message.kind === 'moved') listener.onMoved(message.arrivals);
+        else if (message.kind === 'described') this.#described(message.id, message.pipelines);
         else if (message.kind === 'condition') {
           applyReport(listener.conditions.from(options.name), message.report);
         } else if (message.kind === 'stats') {
@@ -175,6 +184,25 @@ export class PartitionThreads {
         }
       });
     });
+  }
+
+  /** The dataflow graph with the records that have passed its edges in this process. */
+  async graph(): Promise<GraphDescription> {
+    const parts = await Promise.all(this.#threads.map((thread) => this.#describe(thread)));
+    return addedUp(parts.flat() as GraphDescription[]);
+  }
+
+  #describe(thread: Thread<FromPartitionWorker>): Promise<readonly unknown[]> {
+    return new Promise((resolve) => {
+      const id = ++this.#descriptions;
+      this.#describing.set(id, resolve);
+      thread.post({ kind: 'describe', id });
+    });
+  }
+
+  #described(id: number, pipelines: readonly unknown[]): void {
+    this.#describing.get(id)?.(pipelines);
+    this.#describing.delete(id);
   }
 
   get names(): readonly string[] {

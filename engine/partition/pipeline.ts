@@ -29,6 +29,8 @@ export interface Pipeline extends WindowDeadlines {
   arrivalsIn(outputs: readonly unknown[]): readonly string[];
   /** A part of what is known of a user, from another partition. */
   onMoved(part: Uint8Array): void;
+  /** What it looks like and what has passed through it, for people. Plain data. */
+  describe(): unknown;
   /** What the pipeline itself must remember, as JSON. */
   freeze(): unknown;
   restore(frozen: unknown): void;

@@ -77,6 +77,7 @@ class PartitionWorker {
     const { port, partitions } = this.#options;
     port.on('message', (message: ToWorker) => {
       if (message.kind === 'drain') void this.#drain();
+      else this.#describe(message.id);
     });
     const waiting = [...partitions];
     const openNext = async () => {
@@ -145,6 +146,11 @@ class PartitionWorker {
     await this.#options.log.close();
     this.#post({ kind: 'drained' });
     this.#options.port.close();
+  }
+
+  #describe(id: number): void {
+    const pipelines = this.#loop.runners.map(({ core }) => core.pipeline.describe());
+    this.#post({ kind: 'described', id, pipelines });
   }
 
   #postStats(): void {

@@ -3,7 +3,10 @@ import type { HistogramCounts } from '../metrics/histogram.ts';
 import type { Alias } from '../state/alias-table.ts';
 
 /** What the main thread says to a worker. */
-export type ToWorker = { readonly kind: 'drain' };
+export type ToWorker =
+  | { readonly kind: 'drain' }
+  /** What do the pipelines say of themselves? Answered with the same id. */
+  | { readonly kind: 'describe'; readonly id: number };
 
 /** An error as it crosses a thread. */
 export interface ThreadError {
@@ -22,6 +25,7 @@ export type FromPartitionWorker =
   | { readonly kind: 'stats'; readonly stats: PartitionStats }
   | { readonly kind: 'warning'; readonly partition: number; readonly error: ThreadError }
   | { readonly kind: 'condition'; readonly report: ConditionReport }
+  | { readonly kind: 'described'; readonly id: number; readonly pipelines: readonly unknown[] }
   | { readonly kind: 'failed'; readonly error: ThreadError }
   | { readonly kind: 'drained' };
 

@@ -63,6 +63,7 @@ export class GateChain {
     for (let i = candidate.gate; i < entry.gates.length; i++) {
       const gate = entry.gates[i]!;
       if (candidate.isControl && !gate.asksControlGroup) continue;
+      entry.asked[i]!++;
       scope.operator = operatorOfGate(gate, entry);
       const answer = gate.ask(scope, candidate);
       if (answer === undefined) continue;
@@ -75,7 +76,10 @@ export class GateChain {
       }
     }
     if (candidate.isControl) startGoalClock(scope, 'control', candidate.dueAtMs);
-    else this.#sink(scope, candidate);
+    else {
+      entry.passed++;
+      this.#sink(scope, candidate);
+    }
   }
 
   /** @returns whether a user of a control group goes on, unseen, so that conversions compare */

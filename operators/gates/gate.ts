@@ -18,8 +18,10 @@ export type DeliveryOutcome = 'sent' | 'failed';
  * order; one that lets a candidate wait is not asked again when it is due.
  */
 export interface Gate extends Partial<EventListener>, Partial<CellOwner> {
-  /** Stands in `deferred` outputs and in the graph. */
+  /** Stands in `deferred` outputs. */
   readonly name: string;
+  /** Stands in the picture of the graph. */
+  readonly title: string;
   /** `due`: asked once delay and quiet hours have let the candidate go. */
   readonly askedAt: 'qualification' | 'due';
   /** Whose keyed state it keeps: of the campaign, or over all campaigns. @default none */

@@ -23,7 +23,7 @@ export const GATES: readonly Gate[] = [
   delayGate,
   quietHoursGate,
   // Asked again of what has waited: the campaign may have been paused or ended meanwhile.
-  { ...runningGate, askedAt: 'due', ask: heldWhilePaused },
+  { ...runningGate, title: 'still running', askedAt: 'due', ask: heldWhilePaused },
   doneBeforeSendGate,
   recheckGate,
   globalLimitGate,

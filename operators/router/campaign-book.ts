@@ -91,6 +91,8 @@ export class CampaignBook {
         gates: [],
         audience: undefined,
         waiting: 0,
+        asked: [],
+        passed: 0,
       };
       this.#entries.push(entry);
       this.#byId.set(campaignId, entry);
@@ -263,6 +265,7 @@ export class CampaignBook {
   #compile(entry: CampaignEntry): void {
     const { campaign } = entry;
     entry.gates = campaignGates(campaign, this.#settings);
+    entry.asked = entry.gates.map(() => 0);
     const { who } = campaign;
     entry.audience = who === undefined ? undefined : this.#compiledSegments.compile(who);
     this.routes.remove(entry);

@@ -18,6 +18,9 @@ export interface CampaignEntry {
   audience: CompiledAudience | undefined;
   /** Candidates that wait for a time or for the campaign to go on. */
   waiting: number;
+  /** How many candidates each gate was asked about, and how many passed all, since the start. */
+  asked: number[];
+  passed: number;
 }
 
 /*

@@ -24,6 +24,8 @@ export interface Cell {
 
 /** Whatever hears events and keeps cells: rules, gates and goals alike. */
 export interface EventListener {
+  /** What a role means, for the picture of the graph. @default the kind of the rule */
+  roleNames?(role: number): string;
   onEvent(scope: Scope, role: number): void;
 }
 

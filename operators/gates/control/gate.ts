@@ -20,6 +20,7 @@ export function isInShare(salt: string, userId: string, percent: number): boolea
  */
 export const controlGate: Gate = {
   name: 'control-group',
+  title: 'control groups',
   askedAt: 'qualification',
   isUsed: ({ control }, { controlGroups }) =>
     controlGroups.system > 0 || control.percent > 0 || control.custom.length > 0,

@@ -19,11 +19,13 @@ function inputOf(match: EventMatch, role: number): OperatorInput {
  */
 export const doneBeforeSendGate: Gate = {
   name: 'done-before-send',
+  title: 'done meanwhile',
   askedAt: 'due',
   isUsed: (campaign) => campaign.suppressIfDone && doneInputs(campaign).length > 0,
   asksControlGroup: true,
   ask: (_scope, { isDone }) => (isDone ? 'done-before-send' : undefined),
   inputs: doneInputs,
+  roleNames: (role) => (role === GOAL ? 'goal' : 'without'),
   onEvent: (scope, role) => {
     if (scope.entry.waiting === 0) return;
     const { cells } = scope.state;

@@ -35,6 +35,7 @@ function allows(limit: GlobalLimit, sends: readonly Send[], nowMs: number): bool
  */
 export const globalLimitGate: Gate = {
   name: 'global-limit',
+  title: 'global limits',
   part: 'every-campaign',
   askedAt: 'due',
   isUsed: (_campaign, { globalLimits }) => globalLimits.length > 0,

@@ -11,6 +11,7 @@ function zoneOf(scope: Scope): string {
 /** Gate 6: quiet hours hold the message back to their end, or discard it (E43 to E46). */
 export const quietHoursGate: Gate = {
   name: 'quiet-hours',
+  title: 'quiet hours',
   askedAt: 'qualification',
   isUsed: ({ quietHours }) => quietHours !== undefined,
   asksControlGroup: true,

@@ -3,6 +3,7 @@ import type { Gate } from '../gate.ts';
 /** Gate 8: the audience once more where the campaign asks for it, and the campaign's end (E38). */
 export const recheckGate: Gate = {
   name: 'recheck',
+  title: 'recheck and end',
   askedAt: 'due',
   isUsed: ({ who, schedule }) => who?.recheck === true || schedule.endAtMs !== undefined,
   asksControlGroup: true,

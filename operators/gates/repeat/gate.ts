@@ -11,6 +11,7 @@ function memoryOf({ repeat }: PartitionCampaign): Memory {
 /** Gate 4: how often one user may get one campaign. What waits or is on its way counts (E28). */
 export const repeatGate: Gate = {
   name: 'repeat-limit',
+  title: 'repeat limit',
   part: 'repeat',
   askedAt: 'qualification',
   isUsed: ({ repeat }) => repeat.kind !== 'each',

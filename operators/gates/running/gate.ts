@@ -6,6 +6,7 @@ import type { Gate } from '../gate.ts';
  */
 export const runningGate: Gate = {
   name: 'paused',
+  title: 'running',
   askedAt: 'qualification',
   isUsed: () => true,
   asksControlGroup: true,

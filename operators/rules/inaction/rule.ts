@@ -17,6 +17,7 @@ export const inactionKind: RuleKind<InactionRule> = {
     ...without.map((one) => ({ ...one, role: WITHOUT, opensOnly: false, takesHistory: true })),
     { ...did, role: DID, opensOnly: true, takesHistory: false },
   ],
+  roleNames: (role) => (role === WITHOUT ? 'without' : 'did'),
   onEvent: (scope, role) => (role === WITHOUT ? cancel(scope) : open(scope)),
   onTimer: () => undefined,
   merge: (_scope, mine) => mine,

@@ -16,6 +16,7 @@ export const sequenceKind: RuleKind<SequenceRule> = {
   kind: 'sequence',
   inputs: ({ steps }) =>
     steps.map((step, role) => ({ ...step, role, opensOnly: false, takesHistory: false })),
+  roleNames: (role) => `step ${role + 1}`,
   onEvent: (scope, role) => {
     const rule = scope.node.rule as SequenceRule;
     const match = matchOfEvent(scope, rule.match);
