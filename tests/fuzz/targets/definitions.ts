@@ -78,6 +78,8 @@ export const definitions: FuzzTarget = {
     JSON.stringify(validDefinitions()),
     readFileSync('config/examples/cart-abandoned.yaml', 'utf8'),
     readFileSync('config/examples/local.yaml', 'utf8'),
+    readFileSync('config/examples/rules.yaml', 'utf8'),
+    readFileSync('config/examples/gates.yaml', 'utf8'),
     readFileSync('app/demo/demo.yaml', 'utf8'),
   ],
   words: [
