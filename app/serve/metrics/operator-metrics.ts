@@ -30,7 +30,7 @@ const OPERATORS: Readonly<Record<keyof OperatorCounters, readonly [name: string,
     'states_refused',
     'Changes of what an operator keeps of a user, too large to keep.',
   ],
-  deferred: ['deferred', 'Qualifications that delay or quiet hours have put off.'],
+  deferred: ['qualifications_deferred', 'Qualifications that delay or quiet hours have put off.'],
   conversions: ['conversions', 'Users who reached the goal of a campaign in time.'],
 };
 
@@ -57,7 +57,7 @@ const SUPPRESSED = 'suppressed.';
 
 function suppressedMetric(partitions: EngineCounts['partitions']): MetricSource {
   return {
-    name: 'lapse_suppressed_total',
+    name: 'lapse_qualifications_suppressed_total',
     help: 'Qualifications that a gate refused, by reason.',
     kind: 'counter',
     samples: () => {
