@@ -261,6 +261,9 @@ class CampaignPipeline implements Pipeline {
     return describeGraph(this.#book);
   }
 
+  /** Not heard of yet. */
+  onOutcome(): void {}
+
   freeze(): FrozenCampaignBook {
     return this.#book.freeze();
   }

@@ -68,6 +68,14 @@ export class StoredRow {
     return values.every(isWhole) ? (values as number[]) : this.#refuse('a list of whole numbers');
   }
 
+  /** A list of whole numbers that older versions did not write; undefined without it. */
+  columnIfAny(): number[] | undefined {
+    const value = this.any();
+    if (value === undefined || value === null) return undefined;
+    const isColumn = Array.isArray(value) && value.every(isWhole);
+    return isColumn ? (value as number[]) : this.#refuse('a list of whole numbers');
+  }
+
   /** A list of rows. */
   rows(): StoredRow[] {
     return this.list().map((one) => new StoredRow(this.#what, one));

@@ -1,4 +1,5 @@
 import { EnvelopeWriter } from '../../engine/envelope/envelope-writer.ts';
+import { type DeliveryOutcome, encodeOutcomes } from '../../engine/envelope/outcomes.ts';
 import { type IncomingEvent, RecordKind } from '../../engine/envelope/records.ts';
 import { Identities, leaveOf } from '../../engine/intake/identities.ts';
 import { Partition } from '../../engine/partition/partition.ts';
@@ -80,6 +81,12 @@ export class SimulatedPartitions {
     return this.#take();
   }
 
+  /** The sender's last word on a delivery that asked for it, at its instant. */
+  outcome(outcome: DeliveryOutcome): PartitionOutput[] {
+    this.#processBytes(this.#partitionOf(outcome.userId), encodeOutcomes([outcome], outcome.atMs));
+    return this.#take();
+  }
+
   /** When time must next be brought on, Unix ms; Infinity when no window is open. */
   nextTurnAtMs(): number {
     return this.#partitions.reduce(
@@ -102,9 +109,13 @@ export class SimulatedPartitions {
     return this.#partitions[partitionOf(userId, this.#partitions.length)]!;
   }
 
-  /** What moves from it to others arrives before anything else is processed. */
   #process(partition: Partition): void {
-    partition.begin({ offset: ++this.#offset, storedAtMs: 0, bytes: this.#writer.finish() });
+    this.#processBytes(partition, this.#writer.finish());
+  }
+
+  /** What moves from it to others arrives before anything else is processed. */
+  #processBytes(partition: Partition, envelope: Uint8Array): void {
+    partition.begin({ offset: ++this.#offset, storedAtMs: 0, bytes: envelope });
     partition.run(() => false);
     for (let move = this.#moves.shift(); move !== undefined; move = this.#moves.shift()) {
       const { target, output } = move;

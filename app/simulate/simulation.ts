@@ -1,6 +1,8 @@
 import type { EventLine } from '../../connectors/doors/file/event-lines.ts';
 import { DEFAULT_EVENT_LIMITS, type EventLimits } from '../../connectors/events/event-limits.ts';
 import type { Repairs } from '../../connectors/events/repairs.ts';
+import type { DeliveryOutcome } from '../../engine/envelope/outcomes.ts';
+import { deliveryOutcome } from '../../engine/sender/outcome-relay.ts';
 import type { SenderAttempt } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
 import type { Definitions } from '../../operators/definitions.ts';
@@ -72,6 +74,8 @@ class Simulation {
   readonly #lines: SimulationLines;
   readonly #partitions: SimulatedPartitions;
   readonly #sender: SimulatedSender;
+  /** What the lanes have settled at this instant, for the partitions that asked. */
+  #untold: DeliveryOutcome[] = [];
   #nowMs = 0;
   #isPublished = false;
   readonly #counts = {
@@ -178,7 +182,15 @@ class Simulation {
       this.#nowMs = next;
       if (this.#partitions.nextTurnAtMs() <= next) this.#handle(this.#partitions.tick(next));
       this.#sender.run(next);
+      this.#tellOutcomes();
     }
+  }
+
+  /** In the order in which the lanes settled them, once the lanes are done with this instant. */
+  #tellOutcomes(): void {
+    const outcomes = this.#untold;
+    this.#untold = [];
+    for (const outcome of outcomes) this.#handle(this.#partitions.outcome(outcome));
   }
 
   #handle(outputs: readonly PartitionOutput[]): void {
@@ -229,12 +241,13 @@ class Simulation {
 
   #onOutcome(outcome: ReturnType<typeof outcomesOf>[number]): void {
     const { campaignId: campaign, userId: user, atMs } = outcome;
+    if (outcome.isWanted) this.#untold.push(deliveryOutcome(outcome));
     if (outcome.outcome === 'delivered') {
       this.#counts.delivered++;
       this.#write(atMs, { type: 'delivered', campaign, user, id: outcome.deliveryId });
     } else {
-      this.#counts.failed++;
-      this.#write(atMs, { type: 'failed', campaign, user, reason: outcome.reason });
+      this.#counts[outcome.outcome]++;
+      this.#write(atMs, { type: outcome.outcome, campaign, user, reason: outcome.reason });
     }
   }
 

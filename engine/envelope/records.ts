@@ -25,6 +25,8 @@ export const RecordKind = {
   leave: 19,
   /** A part of what is known of a user, from another partition. The body is msgpack. */
   moved: 20,
+  /** What became of a delivery, from the sender; see `outcomes.ts`. The body is JSON. */
+  outcome: 21,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 

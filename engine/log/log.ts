@@ -3,7 +3,7 @@
  * embedded (this machine) or JetStream (many machines). Only `connectors/logs` knows which.
  *
  * A log holds topics. A topic is an ordered, durable list of envelopes:
- *   `in.<partition>`   what came in: events, ticks, claims, control records
+ *   `in.<partition>`   what came in: events, ticks, claims, control records, outcomes
  *   `out.<webhook>`    the lane of a webhook: deliveries owed, written by the partitions' owners
  *   `done.<webhook>`   what became of them: batches, attempts, outcomes, written by the sender
  *   `snap.<webhook>`   where the sender stands: its last envelope is the one that counts

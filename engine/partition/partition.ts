@@ -1,4 +1,5 @@
 import { EnvelopeReader } from '../envelope/envelope-reader.ts';
+import { outcomeFrom } from '../envelope/outcomes.ts';
 import { epochFrom, leaveFrom, RecordFlag, RecordKind } from '../envelope/records.ts';
 import { LapseError } from '../errors/errors.ts';
 import { BEGINNING, type Offset, type StoredEnvelope } from '../log/log.ts';
@@ -38,7 +39,7 @@ export class Partition {
   readonly pipeline: Pipeline;
   /** The last envelope that is processed whole. */
   offset: Offset = BEGINNING;
-  /** Without those that came from other partitions: each record that came in counts once. */
+  /** Those of the intake: what partitions and the sender append is not counted. */
   recordsProcessed = 0;
   /** Due time of the timers fired last, Unix ms; 0 before the first. */
   firedDueAtMs = 0;
@@ -114,9 +115,7 @@ export class Partition {
       this.state.nowMs = isAhead ? Math.max(receivedAtMs, this.state.timeMs) : this.state.timeMs;
       this.#process(i);
       this.#next++;
-      if (kind !== RecordKind.moved && (envelope.flags[i]! & RecordFlag.moved) === 0) {
-        this.recordsProcessed++;
-      }
+      if (hasComeIn(kind!, envelope.flags[i]!)) this.recordsProcessed++;
     }
     this.#isInside = false;
     this.offset = this.#current;
@@ -133,6 +132,8 @@ export class Partition {
       this.pipeline.onLeave(leaveFrom(envelope.jsonOf(i)));
     } else if (kind === RecordKind.moved) {
       this.pipeline.onMoved(envelope.plainBodyOf(i));
+    } else if (kind === RecordKind.outcome) {
+      this.pipeline.onOutcome(outcomeFrom(envelope.jsonOf(i)), this.state.nowMs);
     } else if (kind === RecordKind.claim) {
       const epoch = epochFrom(envelope.jsonOf(i));
       if (epoch > this.#epoch) {
@@ -167,4 +168,10 @@ export class Partition {
     if (!isCell(ref)) this.pipeline.onWindowDue(slot, dueAtMs);
     else if (this.state.cells.endFiring(slot)) this.pipeline.onCellDue(slot, dueAtMs);
   }
+}
+
+/** Whether a record came from the intake. */
+function hasComeIn(kind: number, flags: number): boolean {
+  if (kind === RecordKind.moved || kind === RecordKind.outcome) return false;
+  return (flags & RecordFlag.moved) === 0;
 }

@@ -1,4 +1,5 @@
 import type { EnvelopeReader } from '../envelope/envelope-reader.ts';
+import type { DeliveryOutcome } from '../envelope/outcomes.ts';
 import type { Leave } from '../envelope/records.ts';
 import type { WindowDeadlines } from '../state/window-table.ts';
 import type { TimerOrder } from './due-timers.ts';
@@ -31,6 +32,12 @@ export interface Pipeline extends WindowDeadlines {
   onMoved(part: Uint8Array): void;
   /** What it looks like and what has passed through it, for people. Plain data. */
   describe(): unknown;
+  /**
+   * The sender's last word on a delivery that asked for it. After a crash it may come again, and
+   * its user may have joined another id meanwhile.
+   * @param atMs the time of the call, not before `outcome.atMs` by the sender's clock. Unix ms
+   */
+  onOutcome(outcome: DeliveryOutcome, atMs: number): void;
   /** What the pipeline itself must remember, as JSON. */
   freeze(): unknown;
   restore(frozen: unknown): void;

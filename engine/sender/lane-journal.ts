@@ -4,7 +4,8 @@ import type { Clock } from '../time/clock.ts';
 import type { LaneOwner } from './lane-owner.ts';
 import { encodeStoredSnapshot, type topicsOf } from './lane-topics.ts';
 import type { SenderObserver } from './observer.ts';
-import type { LaneChanges, SenderLane } from './sender-lane.ts';
+import type { OutcomeRelay } from './outcome-relay.ts';
+import type { LaneChanges, LaneOutcome, SenderLane } from './sender-lane.ts';
 
 export interface LaneJournalOptions {
   readonly webhookId: string;
@@ -12,6 +13,7 @@ export interface LaneJournalOptions {
   readonly clock: Clock;
   readonly lane: SenderLane<unknown>;
   readonly owner: LaneOwner;
+  readonly relay: OutcomeRelay;
   readonly observer: SenderObserver;
   /** Outcomes between snapshots: so much a recovery reads at most. */
   readonly snapshotEvery: number;
@@ -26,12 +28,15 @@ export interface LaneJournalOptions {
 /** First wait after the log refused; doubles up to the second. */
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
+/** So many outcomes may wait for the partitions' logs before the lane makes no more of them. */
+const UNTOLD_MAX = 10_000;
 /** A NATS message has 1 MiB, with its headers. */
 const SNAPSHOT_BYTES_MAX = 960 * 1024;
 
 /**
  * Stores what a lane does: its changes in `done`, one append in flight, so that they gather while
- * it lasts; now and then a snapshot in `snap`, after which what lies before it is forgotten.
+ * it lasts; now and then a snapshot in `snap`, after which what lies before it is forgotten. What
+ * the partitions are to know of it is in their logs before.
  */
 export class LaneJournal {
   readonly #options: LaneJournalOptions;
@@ -42,6 +47,8 @@ export class LaneJournal {
   #isStuck = false;
   #isStopped = false;
   #snapshot: Promise<void> | undefined;
+  /** Settles when the partitions' logs have all outcomes that are durable here. */
+  #told: Promise<void> = Promise.resolve();
   #idleWaiters: (() => void)[] = [];
   /** Ends of appends to `done` with the records stored by then, oldest first. */
   readonly #marks: { offset: Offset; total: number }[] = [];
@@ -57,7 +64,7 @@ export class LaneJournal {
 
   /** True while the log refuses: attempts made now could not be remembered. */
   get isStuck(): boolean {
-    return this.#isStuck;
+    return this.#isStuck || this.#options.relay.waiting >= UNTOLD_MAX;
   }
 
   /** Stores what has changed; while an append is in flight, what it leaves follows after it. */
@@ -81,6 +88,7 @@ export class LaneJournal {
   async idle(): Promise<void> {
     if (this.#isAppending) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     await this.#snapshot;
+    await this.#told;
   }
 
   /**
@@ -89,6 +97,8 @@ export class LaneJournal {
    */
   async writeSnapshot(isClean: boolean): Promise<void> {
     await this.#snapshot;
+    await this.#told;
+    if (this.#isStopped) return;
     const { lane } = this.#options;
     await this.#storeSnapshot(this.#doneOffset, { bytes: lane.snapshot(isClean), base: lane.base });
   }
@@ -110,8 +120,12 @@ export class LaneJournal {
     this.#marks.push({ offset: this.#doneOffset, total: this.#total });
     lane.changesDurable();
     for (const outcome of changes.outcomes) observer.outcome(webhookId, outcome);
+    this.#tell(changes.outcomes);
     if (snapshot !== undefined && !this.#isStopped) {
-      this.#snapshot = this.#storeSnapshot(this.#doneOffset, snapshot)
+      const doneOffset = this.#doneOffset;
+      // A crash before it tells the partitions again; one behind it would not.
+      this.#snapshot = this.#told
+        .then(() => (this.#isStopped ? undefined : this.#storeSnapshot(doneOffset, snapshot)))
         .catch((error: unknown) => this.#fail(error))
         .finally(() => {
           this.#snapshot = undefined;
@@ -120,6 +134,15 @@ export class LaneJournal {
     this.#isAppending = false;
     onDurable();
     if (!this.#isAppending) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  #tell(outcomes: readonly LaneOutcome[]): void {
+    if (!outcomes.some(({ isWanted }) => isWanted)) return;
+    const { relay, onDurable } = this.#options;
+    // The lane may have made a pause until there was room.
+    const sent = relay.send(outcomes).then(onDurable, (error: unknown) => this.#fail(error));
+    const before = this.#told;
+    this.#told = sent.then(() => before);
   }
 
   async #storeSnapshot(

@@ -13,8 +13,9 @@ import { LaneOwner } from './lane-owner.ts';
 import { decodeStoredSnapshot, readUpTo, topicsOf } from './lane-topics.ts';
 import { LaneUnread, NOTHING_UNREAD } from './lane-unread.ts';
 import { type SenderObserver, silentObserver } from './observer.ts';
+import { OutcomeRelay } from './outcome-relay.ts';
 import type { UnreadDeliveries } from './protocol.ts';
-import type { SenderAttempt, SenderLane } from './sender-lane.ts';
+import type { LaneOutcome, SenderAttempt, SenderLane } from './sender-lane.ts';
 import type { Transport, TransportResult } from './transport.ts';
 
 export interface LaneRunnerOptions<D> {
@@ -50,6 +51,7 @@ export class LaneRunner<D> {
   readonly #observer: SenderObserver;
   readonly #topics: ReturnType<typeof topicsOf>;
   readonly #abort = new AbortController();
+  readonly #relay: OutcomeRelay;
   #journal: LaneJournal | undefined;
   #reader: LogReader | undefined;
   /** Read, and not taken as there is no room for it. */
@@ -67,7 +69,13 @@ export class LaneRunner<D> {
     this.#lane = options.lane;
     this.#observer = options.observer ?? silentObserver;
     this.#topics = topicsOf(options.webhookId);
-    const { log, lane } = options;
+    const { log, lane, clock, webhookId } = options;
+    this.#relay = new OutcomeRelay({
+      log,
+      clock,
+      onUnavailable: (error) => this.#observer.logUnavailable(webhookId, error),
+      onAvailable: () => this.#observer.logAvailable(webhookId),
+    });
     const countOf = (bytes: Uint8Array) => lane.countOf(bytes);
     this.#unread = new LaneUnread({ log, topic: this.#topics.out, countOf });
     // As many listeners as there are attempts in flight; Node.js takes more than ten for a leak.
@@ -114,7 +122,9 @@ export class LaneRunner<D> {
       onUnavailable: (error) => this.#observer.logUnavailable(webhookId, error),
     });
     const outTail = await log.tail(this.#topics.out);
-    const doneOffset = await this.#recover();
+    const { doneOffset, outcomes } = await this.#recover();
+    // The next snapshot forgets them: the partitions must know of them before.
+    await this.#relay.send(outcomes);
     if (this.#state !== 'new') return;
     this.#lane.recovered(outTail, clock.now());
     const journal = new LaneJournal(
@@ -124,6 +134,7 @@ export class LaneRunner<D> {
         clock,
         lane: this.#lane,
         owner,
+        relay: this.#relay,
         observer: this.#observer,
         snapshotEvery: this.#options.snapshotEvery ?? 10_000,
         doneRecordsKept: this.#options.doneRecordsKept ?? 100_000,
@@ -179,6 +190,7 @@ export class LaneRunner<D> {
     this.#cancelWake();
     this.#reader?.close();
     this.#unread.close();
+    this.#relay.stop();
     this.#journal?.stop();
     this.#abort.abort();
     this.#drained();
@@ -190,7 +202,7 @@ export class LaneRunner<D> {
   }
 
   /** Snapshot, then the records after it; deliveries come through the ordinary reader. */
-  async #recover(): Promise<Offset> {
+  async #recover(): Promise<{ doneOffset: Offset; outcomes: readonly LaneOutcome[] }> {
     const { log } = this.#options;
     const { done, snap } = this.#topics;
     let after: Offset = BEGINNING;
@@ -201,8 +213,11 @@ export class LaneRunner<D> {
       this.#lane.restore(stored.lane);
     });
     const tail = await log.tail(done);
-    await readUpTo(log, { topic: done, after, tail }, ({ bytes }) => this.#lane.replay(bytes));
-    return tail;
+    const outcomes: LaneOutcome[] = [];
+    await readUpTo(log, { topic: done, after, tail }, ({ bytes }) => {
+      for (const one of this.#lane.replay(bytes)) if (one.isWanted) outcomes.push(one);
+    });
+    return { doneOffset: tail, outcomes };
   }
 
   #pump(): void {

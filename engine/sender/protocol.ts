@@ -40,7 +40,7 @@ export interface UnreadDeliveries {
 
 export interface OutcomeCount {
   readonly campaignId: string;
-  readonly outcome: 'delivered' | 'failed';
+  readonly outcome: 'delivered' | 'failed' | 'suppressed';
   /** Empty when delivered. */
   readonly reason: string;
   readonly count: number;

@@ -44,7 +44,8 @@ export interface SenderLane<D> {
   snapshot(isClean: boolean): Uint8Array;
   /** Recovery, in this order: `restore` (if there is a snapshot), `replay`…, `recovered`. */
   restore(snapshot: Uint8Array): void;
-  replay(bytes: Uint8Array): void;
+  /** @returns the outcomes in it, which may not have reached the partitions yet */
+  replay(bytes: Uint8Array): readonly LaneOutcome[];
   /** @param tail the last offset of `out` that a sender before this one may have seen */
   recovered(tail: number, nowMs: number): void;
 }
@@ -83,8 +84,11 @@ export interface LaneOutcome {
   readonly deliveryId: string;
   readonly campaignId: string;
   readonly userId: string;
-  readonly outcome: 'delivered' | 'failed';
-  /** Present when it failed. */
+  readonly isAnonymous: boolean;
+  /** The user's partition is to know of it. */
+  readonly isWanted: boolean;
+  readonly outcome: 'delivered' | 'failed' | 'suppressed';
+  /** Absent when it was delivered. */
   readonly reason?: string;
   readonly atMs: number;
 }

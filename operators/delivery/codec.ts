@@ -1,5 +1,6 @@
 import { corrupt, StoredRow } from '../stored-row.ts';
 import type { Delivery } from './delivery.ts';
+import { flagColumn, outcomeFlags } from './outcome-flags.ts';
 import { packVersioned, unpackVersioned } from './packing.ts';
 
 export const DELIVERIES_VERSION = 1;
@@ -19,6 +20,8 @@ type Columns = readonly [
   due: readonly number[],
   expires: readonly number[],
   bodies: readonly string[],
+  /** Absent or null: no delivery asks for its outcome, and no user is anonymous. */
+  flags?: readonly number[] | null,
 ];
 
 /** Numbers, lengths and the id of a delivery beside its texts. */
@@ -47,7 +50,8 @@ export function encodeDeliveries(deliveries: readonly Delivery[]): Uint8Array {
     deliveries.map((delivery) => delivery.expiresAtMs - delivery.dueAtMs),
     deliveries.map((delivery) => delivery.body),
   ];
-  return packVersioned(DELIVERIES_VERSION, columns);
+  const flags = flagColumn(deliveries);
+  return packVersioned(DELIVERIES_VERSION, flags === null ? columns : [...columns, flags]);
 }
 
 /** @throws LapseError `ERR_ENVELOPE_VERSION`, `ERR_ENVELOPE_CORRUPT` */
@@ -65,7 +69,8 @@ export function decodeDeliveries(bytes: Uint8Array): Delivery[] {
   const due = row.numbers();
   const expires = row.numbers();
   const bodies = row.texts();
-  for (const column of [campaigns, userIds, qualified, due, expires, bodies]) {
+  const flags = row.columnIfAny();
+  for (const column of [campaigns, userIds, qualified, due, expires, bodies, flags ?? ids]) {
     if (column.length !== ids.length)
       throw corrupt(DELIVERIES_WHAT, 'its columns are not of one length');
   }
@@ -77,6 +82,6 @@ export function decodeDeliveries(bytes: Uint8Array): Delivery[] {
     const dueAtMs = qualifiedAtMs + due[i]!;
     const expiresAtMs = dueAtMs + expires[i]!;
     const texts = { id, campaignId, userId: userIds[i]!, body: bodies[i]! };
-    return { ...texts, qualifiedAtMs, dueAtMs, expiresAtMs };
+    return { ...texts, qualifiedAtMs, dueAtMs, expiresAtMs, ...outcomeFlags(flags?.[i]) };
   });
 }

@@ -17,6 +17,10 @@ export interface Delivery {
   readonly expiresAtMs: number;
   /** This user's element of `profiles`, rendered JSON. */
   readonly body: string;
+  /** The user is known by an anonymous id only. @default false */
+  readonly isAnonymous?: boolean;
+  /** What becomes of it goes back to the user's partition. @default false */
+  readonly wantsOutcome?: boolean;
 }
 
 /** Names a delivery within its lane: the envelope's offset and the place in it. */

@@ -6,7 +6,9 @@ import type {
   LaneRecord,
   LaneSnapshot,
   SettledMember,
+  SettledRecord,
 } from './lane-records.ts';
+import { flagColumn, outcomeFlags } from './outcome-flags.ts';
 import { packVersioned, unpackVersioned } from './packing.ts';
 
 const VERSION = 1;
@@ -14,6 +16,12 @@ const RECORDS = 'An envelope of lane records';
 const SNAPSHOT = 'A snapshot of a lane';
 
 type Row = readonly unknown[];
+/** True and false are what the first versions wrote. */
+const OUTCOMES = new Map<SettledRecord['outcome'], unknown>([
+  ['delivered', true],
+  ['failed', false],
+  ['suppressed', 'suppressed'],
+]);
 const KIND = { formed: 0, retry: 1, settled: 2 } as const;
 
 /** One envelope for `done.<webhook>`, in the order given. The caller owns the bytes. */
@@ -85,12 +93,13 @@ function rowOf(record: LaneRecord): Row {
     record.webhookId,
     flatten(record.members),
     record.campaignId,
-    record.outcome === 'delivered',
+    OUTCOMES.get(record.outcome)!,
     record.reason,
     record.atMs,
     record.last === undefined ? null : factsRow(record.last),
     record.members.map((member) => member.id),
     record.members.map((member) => member.userId),
+    flagColumn(record.members),
   ];
 }
 
@@ -114,22 +123,33 @@ function settledOf(
   positions: readonly DeliveryPosition[],
 ): LaneRecord {
   const campaignId = row.text();
-  const outcome = row.flag() ? 'delivered' : 'failed';
+  const outcome = outcomeOf(row.any());
   const reason = row.text();
   const atMs = row.number();
   const last = row.any();
   const ids = row.texts();
   const userIds = row.texts();
-  if (ids.length !== positions.length || userIds.length !== positions.length) {
+  const flags = row.columnIfAny();
+  if ([ids, userIds, flags ?? ids].some(({ length }) => length !== positions.length)) {
     throw corrupt(RECORDS, 'its members are not of one number');
   }
   return {
     ...{ kind: 'settled', webhookId, campaignId, outcome, reason, atMs },
     ...(last === null ? {} : { last: factsOf(new StoredRow(RECORDS, last)) }),
     members: positions.map(
-      (position, i): SettledMember => ({ ...position, id: ids[i]!, userId: userIds[i]! }),
+      (position, i): SettledMember => ({
+        ...position,
+        id: ids[i]!,
+        userId: userIds[i]!,
+        ...outcomeFlags(flags?.[i]),
+      }),
     ),
   };
+}
+
+function outcomeOf(stored: unknown): SettledRecord['outcome'] {
+  for (const [outcome, written] of OUTCOMES) if (written === stored) return outcome;
+  throw corrupt(RECORDS, 'an outcome is not known');
 }
 
 function factsRow({ attempt, startedAtMs, answer, durationMs }: AttemptFacts): Row {

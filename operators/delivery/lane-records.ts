@@ -1,5 +1,6 @@
 import type { TransportErrorCode } from '../../engine/sender/transport.ts';
 import type { DeliveryPosition } from './delivery.ts';
+import type { OutcomeFlags } from './outcome-flags.ts';
 
 /**
  * What a lane writes to `done.<webhook>`. With the lane's last snapshot and the deliveries of
@@ -41,7 +42,7 @@ export interface SettledRecord {
   /** Of the request, or of the delivery itself if there was none. */
   readonly webhookId: string;
   readonly campaignId: string;
-  readonly outcome: 'delivered' | 'failed';
+  readonly outcome: 'delivered' | 'failed' | 'suppressed';
   /** `expired`, `cancelled`, `http-400`, …; empty when delivered. */
   readonly reason: string;
   readonly atMs: number;
@@ -50,7 +51,7 @@ export interface SettledRecord {
   readonly members: readonly SettledMember[];
 }
 
-export interface SettledMember extends DeliveryPosition {
+export interface SettledMember extends DeliveryPosition, OutcomeFlags {
   readonly id: string;
   readonly userId: string;
 }

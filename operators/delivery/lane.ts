@@ -390,8 +390,10 @@ export class Lane {
   #close(entry: Entry) {
     entry.isSettled = true;
     const { offset, index, delivery } = entry;
+    const { id, userId, isAnonymous, wantsOutcome } = delivery;
     this.#holdings.remove(delivery);
     this.#progress.settle(offset, index);
-    return { offset, index, id: delivery.id, userId: delivery.userId };
+    if (wantsOutcome !== true) return { offset, index, id, userId };
+    return { offset, index, id, userId, isAnonymous: isAnonymous === true, wantsOutcome };
   }
 }

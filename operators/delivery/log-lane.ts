@@ -82,8 +82,10 @@ export class LogLane implements SenderLane<LaneDefinitions> {
     this.#lane.restore(decodeSnapshot(snapshot));
   }
 
-  replay(bytes: Uint8Array): void {
-    for (const record of decodeRecords(bytes)) this.#lane.replay(record);
+  replay(bytes: Uint8Array): readonly LaneOutcome[] {
+    const records = decodeRecords(bytes);
+    for (const record of records) this.#lane.replay(record);
+    return records.flatMap(outcomesOf);
   }
 
   recovered(tail: number, nowMs: number): void {
@@ -95,12 +97,14 @@ export class LogLane implements SenderLane<LaneDefinitions> {
 export function outcomesOf(record: LaneRecord): LaneOutcome[] {
   if (record.kind !== 'settled') return [];
   const { campaignId, outcome, reason, atMs } = record;
-  return record.members.map(({ id, userId }) => ({
+  return record.members.map(({ id, userId, isAnonymous, wantsOutcome }) => ({
     deliveryId: id,
     campaignId,
     userId,
+    isAnonymous: isAnonymous === true,
+    isWanted: wantsOutcome === true,
     outcome,
-    ...(outcome === 'failed' ? { reason } : {}),
+    ...(outcome === 'delivered' ? {} : { reason }),
     atMs,
   }));
 }

@@ -1,4 +1,5 @@
 import { EnvelopeWriter } from '../../engine/envelope/envelope-writer.ts';
+import { type DeliveryOutcome, encodeOutcomes } from '../../engine/envelope/outcomes.ts';
 import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
 import { Partition } from '../../engine/partition/partition.ts';
 import { campaignCounters } from '../../operators/campaign-counters.ts';
@@ -168,6 +169,11 @@ export class PartitionHarness {
     this.#write((writer) => writer.addTick(atMs));
   }
 
+  /** The sender's last word on a delivery. @param atMs when it was appended */
+  outcome(outcome: DeliveryOutcome, atMs: number): void {
+    this.#append(encodeOutcomes([outcome], atMs));
+  }
+
   /** What an owner writes when it starts; its epoch is not above that of the partition. */
   claim(atMs: number): void {
     this.#write((writer) => writer.addJson(RecordKind.claim, { epoch: 0 }, atMs));
@@ -185,7 +191,11 @@ export class PartitionHarness {
   #write(fill: (writer: EnvelopeWriter) => void): void {
     const writer = new EnvelopeWriter();
     fill(writer);
-    this.partition.begin({ offset: ++this.#offset, storedAtMs: 0, bytes: writer.finish() });
+    this.#append(writer.finish());
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.partition.begin({ offset: ++this.#offset, storedAtMs: 0, bytes });
     if (!this.partition.run(() => false)) throw new Error('an unlimited budget was spent');
   }
 }

@@ -36,7 +36,8 @@ class Stage {
   }
 
   fail(reason: string): void {
-    const settled = { deliveryId: 'msg_1', campaignId: 'cart', userId: 'u', atMs: this.nowMs };
+    const delivery = { deliveryId: 'msg_1', campaignId: 'cart', userId: 'u', atMs: this.nowMs };
+    const settled = { ...delivery, isAnonymous: false, isWanted: false };
     this.health.outcome('crm', { ...settled, outcome: 'failed', reason });
   }
 }

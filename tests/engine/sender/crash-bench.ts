@@ -1,3 +1,6 @@
+import { EnvelopeReader } from '../../../engine/envelope/envelope-reader.ts';
+import { type DeliveryOutcome, outcomeFrom } from '../../../engine/envelope/outcomes.ts';
+import { RecordKind } from '../../../engine/envelope/records.ts';
 import { externalError } from '../../../engine/errors/errors.ts';
 import type { Fence, Log, LogReader, Offset } from '../../../engine/log/log.ts';
 import type { MemoryLog } from '../../../engine/log/memory-log.ts';
@@ -189,4 +192,15 @@ export function envelopesOf(log: Log, topic: string): Uint8Array[] {
   for (let next = reader.poll(); next !== undefined; next = reader.poll()) all.push(next.bytes);
   reader.close();
   return all;
+}
+
+/** Every outcome that stands in a partition's log. */
+export function outcomesIn(log: Log, topic: string): DeliveryOutcome[] {
+  const reader = new EnvelopeReader();
+  return envelopesOf(log, topic).flatMap((bytes) => {
+    reader.load(bytes);
+    const records = Array.from({ length: reader.count }, (_, i) => i);
+    const outcomes = records.filter((i) => reader.kind[i] === RecordKind.outcome);
+    return outcomes.map((i) => outcomeFrom(reader.jsonOf(i)));
+  });
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { DeliveryOutcome } from '../../../engine/envelope/outcomes.ts';
 import { MemoryLog } from '../../../engine/log/memory-log.ts';
 import { LaneRunner } from '../../../engine/sender/lane-runner.ts';
 import type { OutgoingRequest, TransportResult } from '../../../engine/sender/transport.ts';
@@ -17,7 +18,14 @@ import {
   webhookOf,
 } from '../../operators/delivery/lane-bench.ts';
 import { Prng } from '../../support/prng.ts';
-import { envelopesOf, Life, ScriptedTransport, SimulatedClock, SlowLog } from './crash-bench.ts';
+import {
+  envelopesOf,
+  Life,
+  outcomesIn,
+  ScriptedTransport,
+  SimulatedClock,
+  SlowLog,
+} from './crash-bench.ts';
 
 const SEEDS = Array.from({ length: 60 }, (_, i) => i + 1);
 const ROUNDS = 12;
@@ -94,6 +102,7 @@ class CrashRun {
       const nowMs = this.clock.now();
       const delivery = deliveryOf(name, {
         campaignId: this.prng.pick(CAMPAIGNS),
+        ...(this.prng.below(3) === 0 ? { wantsOutcome: true, isAnonymous: true } : {}),
         dueAtMs: nowMs,
         expiresAtMs: nowMs + this.prng.pick([3_000, 30_000, 300_000]),
       });
@@ -169,6 +178,26 @@ async function crashAgainAndAgain(run: CrashRun): Promise<void> {
   }
 }
 
+/** Each partition was told what became of the deliveries that asked for it, and of no other. */
+function checkOutcomes(run: CrashRun): void {
+  const told = outcomesIn(run.log, 'in.0');
+  for (const [user, delivery] of run.deliveries) {
+    const wanted = delivery.wantsOutcome === true ? (run.settled.get(user) ?? []) : [];
+    const heard = told.filter(({ userId }) => userId === user);
+    expect([...new Set(heard.map(wordOf))], `outcomes told of ${user}`).toEqual([
+      ...new Set(wanted),
+    ]);
+    for (const outcome of heard) {
+      expect(outcome).toMatchObject({ deliveryId: delivery.id, isAnonymous: true });
+      expect(outcome.campaignId).toBe(delivery.campaignId);
+    }
+  }
+}
+
+function wordOf({ kind, reason }: DeliveryOutcome): string {
+  return kind === 'sent' ? 'delivered' : reason;
+}
+
 /** In any span at most the burst and what the rate gives, crashes or not. */
 function checkRate({ attempts, webhook }: CrashRun): void {
   if (webhook.rate === undefined) return;
@@ -215,6 +244,7 @@ test.each(SEEDS)('lane runner: keeps its promises through crashes, with seed %i'
     const counted = run.isFlaky ? [...new Set(outcomes)] : outcomes;
     expect(counted, `outcomes of ${user}`).toHaveLength(1);
   }
+  checkOutcomes(run);
   checkAttempts(run);
   checkRate(run);
   expect(await run.log.head('out.hook')).toBe(0);
