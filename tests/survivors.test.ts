@@ -17,6 +17,7 @@ import { Storage } from '../connectors/logs/embedded/storage.ts';
 import { openStorageFolder } from '../connectors/logs/embedded/storage-folder.ts';
 import { JetStreamAppender } from '../connectors/logs/jetstream/jetstream-appender.ts';
 import { ensureStream } from '../connectors/logs/jetstream/streams.ts';
+import { EgressGuard } from '../connectors/webhook/egress/egress-guard.ts';
 import { WebhookTransport } from '../connectors/webhook/webhook-transport.ts';
 import { PartitionState } from '../engine/partition/partition-state.ts';
 import { Arena } from '../engine/state/arena.ts';
@@ -117,7 +118,10 @@ test('W2: a raised limit of connections holds from the next request on', async (
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
-  const transport = new WebhookTransport({ clock: systemClock });
+  const transport = new WebhookTransport({
+    clock: systemClock,
+    guard: new EgressGuard({ allow: ['127.0.0.1'] }),
+  });
   const send = (connectionsMax: number) =>
     transport.send({
       lane: 'hook',

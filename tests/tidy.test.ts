@@ -27,6 +27,7 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
     'connectors/doors/nats',
   ],
   lmdb: ['connectors/logs/embedded'],
+  'ipaddr.js': ['connectors/webhook/egress'],
   undici: ['connectors/webhook', 'app/cli', 'app/demo'],
   fastify: ['connectors/doors/http', 'app/serve'],
   'prom-client': ['connectors/metrics'],

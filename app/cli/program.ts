@@ -68,6 +68,10 @@ function addServe(lapse: Command, onOutcome: OnOutcome): void {
     .option('--port <n>', 'port to listen on, 0 for any free one (LAPSE_PORT, default: 8080)')
     .option('--ops <host:port>', 'serve /metrics, /healthz and /readyz on any address (LAPSE_OPS)')
     .option('--origins <urls>', 'origins of web pages that may send events (LAPSE_ORIGINS)')
+    .option(
+      '--egress <list>',
+      'private receivers that may be reached: addresses, ranges, names (LAPSE_EGRESS_ALLOW)',
+    )
     .option('--demo', 'a made-up shop, two campaigns and a receiver, instead of --config')
     .addHelpText(
       'after',

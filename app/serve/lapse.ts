@@ -33,6 +33,7 @@ import {
 } from './metrics/overview.ts';
 import { serveMetrics } from './metrics/serve-metrics.ts';
 import { storageSizes } from './metrics/storage-metrics.ts';
+import { ownEndpoints } from './own-endpoints.ts';
 import { Readiness } from './readiness.ts';
 import { PartitionThreads, SenderThread } from './threads.ts';
 
@@ -217,7 +218,8 @@ async function startParts(
     { intake, log, rejected, counters, limits, conditions: conditions.from(NATS_DOOR_NAME) },
     closers,
   );
-  const sender = new SenderThread(owner, { definitions, userAgent }, listener);
+  const egress = { ...settings.egress, own: ownEndpoints(settings) };
+  const sender = new SenderThread(owner, { definitions, userAgent, egress }, listener);
   closers.push(() => sender.terminate());
   const onPartitionFailure = (error: LapseError) => {
     intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });

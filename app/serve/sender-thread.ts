@@ -1,5 +1,6 @@
 /** Entry of the sender's thread: wires log, lanes and HTTP together. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { EgressGuard, type OwnEndpoint } from '../../connectors/webhook/egress/egress-guard.ts';
 import { WebhookTransport } from '../../connectors/webhook/webhook-transport.ts';
 import { LapseError, messageOf } from '../../engine/errors/errors.ts';
 import { reportingTo } from '../../engine/health/conditions.ts';
@@ -22,6 +23,7 @@ export interface SenderThreadData {
   readonly epoch: number;
   readonly definitions: Definitions;
   readonly userAgent: string;
+  readonly egress: { readonly allow: readonly string[]; readonly own: readonly OwnEndpoint[] };
 }
 
 const STATS_INTERVAL_MS = 250;
@@ -31,7 +33,10 @@ async function main(data: SenderThreadData): Promise<void> {
   const post = (message: FromSenderThread) => port.postMessage(message);
   const conditions = reportingTo((report) => post({ kind: 'condition', report }));
   const log = await connectLog(data.log, conditions);
-  const transport = new WebhookTransport({ clock: systemClock });
+  const transport = new WebhookTransport({
+    clock: systemClock,
+    guard: new EgressGuard(data.egress),
+  });
   const definitions = laneDefinitions(data.definitions);
   const onWarning = (lane: string, error: LapseError) =>
     post({ kind: 'warning', lane, error: threadError(error) });

@@ -13,7 +13,6 @@ import type {
   TickRequest,
   ToWorker,
 } from '../../engine/worker/protocol.ts';
-import type { Definitions } from '../../operators/definitions.ts';
 import { addedUp, type GraphDescription } from '../../operators/graph/describe.ts';
 import { CHECKPOINT_FOLDER } from './data-folder.ts';
 import type { LogHome } from './log-home.ts';
@@ -230,7 +229,7 @@ export class SenderThread {
 
   constructor(
     { home, epoch }: Owner,
-    options: { readonly definitions: Definitions; readonly userAgent: string },
+    options: Pick<SenderThreadData, 'definitions' | 'userAgent' | 'egress'>,
     listener: ThreadListener,
   ) {
     const { address, transfer } = home.address();

@@ -26,7 +26,7 @@ export interface Serving {
 
 export async function startServing(options: ServingOptions): Promise<Serving> {
   const { data, campaigns, workers, nats } = options;
-  const flags = { data, port: '0', ...(nats === undefined ? {} : { nats }) };
+  const flags = { data, port: '0', egress: '127.0.0.1', ...(nats === undefined ? {} : { nats }) };
   const settings: RuntimeSettings = resolveRuntime(flags, {}, { 'engine.workers': workers });
   let failure: LapseError | undefined;
   const lapse = await Lapse.start({

@@ -26,7 +26,7 @@ export class ServeProcess {
     const program = fileURLToPath(new URL('../../app/cli/main.js', import.meta.url));
     const child = spawn(process.execPath, [program, 'serve', '--port', '0', ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...environment },
+      env: { ...process.env, LAPSE_EGRESS_ALLOW: '127.0.0.1', ...environment },
     });
     const lines = createInterface({ input: child.stderr! });
     const url = await new Promise<string>((resolve, reject) => {

@@ -7,6 +7,7 @@ import { type Campaign, type Definitions, NO_DEFINITIONS } from '../../operators
 import { settingsComplaints } from '../../operators/gates/schemas.ts';
 import { campaignOf } from './campaign-schema.ts';
 import { crossProblems } from './cross-check.ts';
+import { egressProblems } from './egress-check.ts';
 import {
   type Environment,
   type EnvironmentReport,
@@ -22,6 +23,7 @@ import { placeholderOf } from './placeholders.ts';
 import { DefinitionsError, type DefinitionsProblem } from './problem.ts';
 import { type DefinitionFile, readDefinitionFiles } from './read-files.ts';
 import { runTimeComplaints } from './run-time.ts';
+import { resolveEgressAllow } from './runtime.ts';
 import {
   RUNTIME_PATHS,
   type RuntimeFileSettings,
@@ -38,8 +40,6 @@ export interface Configuration {
   readonly runtime: RuntimeFileSettings;
   /** Variables that are not set and that placeholders stand for, sorted. */
   readonly unset: readonly string[];
-  /** What is taken, but may be meant otherwise. */
-  readonly warnings: readonly DefinitionsProblem[];
 }
 
 export interface LoadOptions {
@@ -48,6 +48,11 @@ export interface LoadOptions {
    * connection needs the value. @default false
    */
   readonly hasPlaceholders?: boolean;
+  /**
+   * Refuses webhooks with private URLs, unless `egress.allow` of these flags, the environment or
+   * the files lists them. @default they are not looked at: nothing is to be sent
+   */
+  readonly egressFlags?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -99,7 +104,7 @@ interface CheckedFile {
   readonly input: FileInput;
 }
 
-interface MergeContext extends Pick<ParseOptions, 'base' | 'hasPlaceholders'> {
+interface MergeContext extends Pick<ParseOptions, 'base'>, LoadOptions {
   /** Gets the names of the variables that files refer to. */
   readonly used?: Set<string>;
 }
@@ -108,21 +113,19 @@ function configurationOf(
   files: readonly DefinitionFile[],
   env: Environment,
   problems: DefinitionsProblem[],
-  { used = new Set(), base, hasPlaceholders = false }: MergeContext = {},
+  { used = new Set(), base, hasPlaceholders = false, egressFlags }: MergeContext = {},
 ): Configuration {
   const hasAllFiles = problems.length === 0;
   const copies: DefinitionFile[] = [];
   const checked: CheckedFile[] = [];
   const substitutions: Substitution[] = [];
   const unset = new Set<string>();
-  const warnings: DefinitionsProblem[] = [];
   for (const { file, value } of files) {
     const report = emptyReport(used);
     const copy = withEnvironment(value, env, report, hasPlaceholders ? placeholderOf : undefined);
     for (const complaint of report.complaints) {
       problems.push({ file, ...complaint, code: 'ERR_DEFINITIONS' });
     }
-    warnings.push(...report.warnings.map((one) => ({ file, ...one, code: 'ERR_AMBIGUOUS_VALUE' })));
     substitutions.push(...report.substitutions);
     for (const { name } of report.unset) unset.add(name);
     copies.push({ file, value: copy });
@@ -130,11 +133,15 @@ function configurationOf(
     if (input !== undefined) checked.push({ file, input });
   }
   problems.push(...crossProblems(copies, hasAllFiles, base));
-  const merged = merge(checked, problems, base);
+  const configuration = { ...merge(checked, problems, base), unset: [...unset].sort() };
+  if (egressFlags !== undefined) {
+    const allow = resolveEgressAllow(egressFlags, env, configuration.runtime);
+    problems.push(...egressProblems(checked, allow));
+  }
   if (problems.length > 0) {
     throw new DefinitionsError(withLines(withoutValues(problems, substitutions), files));
   }
-  return { ...merged, unset: [...unset].sort(), warnings: withLines(warnings, files) };
+  return configuration;
 }
 
 function withLines(
@@ -186,7 +193,7 @@ function merge(
   files: readonly CheckedFile[],
   problems: DefinitionsProblem[],
   base: Definitions = NO_DEFINITIONS,
-): Pick<Configuration, 'definitions' | 'runtime'> {
+): Omit<Configuration, 'unset'> {
   const campaigns: Campaign[] = [];
   for (const { file, input } of files) {
     for (const [index, one] of (input.campaigns ?? []).entries()) {

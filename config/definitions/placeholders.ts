@@ -9,6 +9,9 @@ const PLACES = [
   /^nats\b/,
 ];
 
+/** What every placeholder but a secret begins with. */
+export const UNSET = 'unset-';
+
 /** A signing secret that nobody takes for a real one. */
 const SECRET = `whsec_${Buffer.from('a placeholder, not a secret').toString('base64')}`;
 
@@ -19,5 +22,5 @@ const SECRET = `whsec_${Buffer.from('a placeholder, not a secret').toString('bas
  */
 export function placeholderOf(path: string, name: string): string | undefined {
   if (!PLACES.some((place) => place.test(path))) return undefined;
-  return /^webhooks\[\d+\]\.secret$/.test(path) ? SECRET : `unset-${name}`;
+  return /^webhooks\[\d+\]\.secret$/.test(path) ? SECRET : `${UNSET}${name}`;
 }

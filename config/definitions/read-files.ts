@@ -10,7 +10,6 @@ import { readYaml } from './yaml-text.ts';
 export interface DefinitionFile {
   /** As it was named to us. */
   readonly file: string;
-  /** Of a file that was read, with `WrittenScalar`s in it. */
   readonly value: unknown;
   /** Absent for a value that was given instead of a file. Reads the text again, so it costs. */
   readonly lines?: () => LineOf;
@@ -96,9 +95,9 @@ function readText(path: string, problems: DefinitionsProblem[]): string | undefi
   }
 }
 
-/** The value of a YAML or JSON text, with `WrittenScalar`s in it; what is wrong goes to `problems` with line and column. */
+/** The value of a YAML or JSON text; what is wrong goes to `problems` with line and column. */
 export function parseText(text: string, file: string, problems: DefinitionsProblem[]): unknown {
-  const read = readYaml(text, { keepsWritten: true });
+  const read = readYaml(text);
   if ('value' in read) return read.value;
   const sentence = `the file must be one YAML document, got an error${read.refused}`;
   const line = /^ at line (\d+),/.exec(read.refused)?.[1];

@@ -22,6 +22,8 @@ export const runtimeDescriptions: Readonly<Record<RuntimePath, string>> = {
     'Names besides localhost by which clients call the server, as a proxy passes them on.',
   'server.ops': 'Address and port where /metrics, /healthz and /readyz are served besides.',
   data: 'Folder of the log, checkpoints and queues.',
+  'egress.allow':
+    'Private receivers that webhooks may reach: addresses, ranges and names. Default: none.',
   'engine.workers': 'Threads that process events. Default: one less than there are cores.',
   'engine.partitions': 'Partitions of the log; fixed when the log is made.',
   'engine.reorderWindow':
@@ -41,6 +43,7 @@ export const groupDescriptions: Readonly<Record<string, string>> = {
   nats: 'Connection to NATS, for the log of many machines.',
   'nats.tls': 'TLS towards the server.',
   server: 'The HTTP server.',
+  egress: 'Where webhooks may go; receivers must be public otherwise.',
   engine: 'How events are processed.',
   limits: 'What a door takes in.',
 };

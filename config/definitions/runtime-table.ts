@@ -3,6 +3,7 @@
  * variables, its flag, and how it is read.
  */
 import * as z from 'zod';
+import { ENTRIES_MAX, isAllowEntry } from '../../connectors/webhook/egress/allow-list.ts';
 import { formatDuration } from '../../engine/time/duration.ts';
 import {
   byteSize,
@@ -42,6 +43,20 @@ const streamName = text('the name of a NATS stream without spaces, dots, *, > an
   charsMax: 255,
   pattern: /^[^\s.*>/\\]+$/,
 });
+
+const allowList: Leaf<readonly string[]> = {
+  wanted: `at most ${ENTRIES_MAX} addresses, ranges and names like 10.0.0.0/8, 127.0.0.1, crm.local and *.local`,
+  read: (value) => {
+    const list = typeof value === 'string' ? value.split(',') : value;
+    if (!Array.isArray(list) || list.length > ENTRIES_MAX) return undefined;
+    const entries = list.map((one: unknown) => (typeof one === 'string' ? one.trim() : ''));
+    return entries.every(isAllowEntry) ? entries : undefined;
+  },
+  json: {
+    anyOf: [{ type: 'array', items: { type: 'string' } }, { type: 'string' }],
+    examples: [['10.0.0.0/8', 'crm.local']],
+  },
+};
 
 export interface Setting<T> {
   readonly leaf: Leaf<T>;
@@ -95,6 +110,7 @@ export const runtimeSettings = {
     flag: 'data',
     isPath: true,
   }),
+  'egress.allow': setting(allowList, 'LAPSE_EGRESS_ALLOW', { flag: 'egress' }),
   'engine.workers': setting(integer(workers), 'LAPSE_ENGINE_WORKERS'),
   'engine.partitions': setting(integer(partitions), 'LAPSE_ENGINE_PARTITIONS'),
   'engine.reorderWindow': setting(duration(reorderWindowMs), 'LAPSE_ENGINE_REORDER_WINDOW'),

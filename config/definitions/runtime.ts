@@ -56,6 +56,8 @@ export interface RuntimeSettings {
   /** Absent: the embedded log. */
   readonly nats?: NatsSettings;
   readonly server: ServerSettings;
+  /** See `AllowList`. @default none */
+  readonly egress: { readonly allow: readonly string[] };
   /** Folder. @default 'lapse-data' */
   readonly data: string;
   readonly engine: {
@@ -77,7 +79,7 @@ function readText(leaf: Leaf<unknown>, written: unknown): unknown {
 }
 
 /**
- * @param flags by their names on the command line: `nats`, `host`, `port`, `data`; undefined is as
+ * @param flags by their names on the command line: `nats`, `host`, `port`, `egress`, `data`; undefined is as
  *   good as absent
  * @param env an empty text is as good as absent
  * @param file of `loadConfiguration`
@@ -88,7 +90,39 @@ export function resolveRuntime(
   env: Environment,
   file: RuntimeFileSettings,
 ): RuntimeSettings {
-  const get = <P extends RuntimePath>(path: P): ValueOf<P> | undefined => {
+  const get = getterOf(flags, env, file);
+  const nats = natsOf(get);
+  return {
+    ...(nats === undefined ? {} : { nats }),
+    server: serverOf(get),
+    egress: { allow: get('egress.allow') ?? [] },
+    data: get('data') ?? 'lapse-data',
+    engine: {
+      workers: get('engine.workers') ?? Math.max(1, availableParallelism() - 1),
+      partitions: get('engine.partitions') ?? partitions.default,
+      reorderWindowMs: get('engine.reorderWindow') ?? reorderWindowMs.default,
+      checkpointIntervalMs: get('engine.checkpointInterval') ?? checkpointIntervalMs.default,
+      durability: get('engine.durability') ?? 'disk',
+    },
+    limits: intakeLimitsOf(get),
+  };
+}
+
+/** Receivers that may be private, by what `resolveRuntime` is given. */
+export function resolveEgressAllow(
+  flags: Readonly<Record<string, unknown>>,
+  env: Environment,
+  file: RuntimeFileSettings,
+): readonly string[] {
+  return getterOf(flags, env, file)('egress.allow') ?? [];
+}
+
+function getterOf(
+  flags: Readonly<Record<string, unknown>>,
+  env: Environment,
+  file: RuntimeFileSettings,
+): Get {
+  return <P extends RuntimePath>(path: P): ValueOf<P> | undefined => {
     const { leaf, environment, flag, isSecret } = runtimeSettings[path] as Setting<unknown>;
     const sources: [string, unknown][] = environment.map((name) => [name, env[name] || undefined]);
     if (flag !== undefined) sources.unshift([`--${flag}`, flags[flag]]);
@@ -100,20 +134,6 @@ export function resolveRuntime(
       throw userError('ERR_SETTINGS', `${name} must be ${leaf.wanted}, got ${got}`, { name });
     }
     return file[path] as ValueOf<P> | undefined;
-  };
-  const nats = natsOf(get);
-  return {
-    ...(nats === undefined ? {} : { nats }),
-    server: serverOf(get),
-    data: get('data') ?? 'lapse-data',
-    engine: {
-      workers: get('engine.workers') ?? Math.max(1, availableParallelism() - 1),
-      partitions: get('engine.partitions') ?? partitions.default,
-      reorderWindowMs: get('engine.reorderWindow') ?? reorderWindowMs.default,
-      checkpointIntervalMs: get('engine.checkpointInterval') ?? checkpointIntervalMs.default,
-      durability: get('engine.durability') ?? 'disk',
-    },
-    limits: intakeLimitsOf(get),
   };
 }
 

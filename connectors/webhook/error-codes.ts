@@ -19,6 +19,7 @@ const CODES: Readonly<Record<string, TransportErrorCode>> = {
   EAI_AGAIN: 'dns',
   EAI_FAIL: 'dns',
   EAI_NODATA: 'dns',
+  ERR_EGRESS: 'egress',
   EPROTO: 'tls',
   UND_ERR_HEADERS_OVERFLOW: 'response-too-large',
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'response-too-large',

@@ -1,14 +1,18 @@
+import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { buildConnector, Pool } from 'undici';
 import { messageOf } from '../../engine/errors/errors.ts';
 import type { OutgoingRequest, Transport, TransportResult } from '../../engine/sender/transport.ts';
 import { after, type Clock } from '../../engine/time/clock.ts';
+import { EgressError, type EgressGuard, plainHost, portOf } from './egress/egress-guard.ts';
 import { errorCodeOf } from './error-codes.ts';
 import { Exchange } from './exchange.ts';
 import { putWire, Wire } from './wire.ts';
 
 export interface WebhookTransportOptions {
   readonly clock: Clock;
+  /** Asked before each connection, and after it. */
+  readonly guard: EgressGuard;
   /** PEM of a certificate authority to trust beside the usual ones, for private receivers. */
   readonly ca?: string;
 }
@@ -85,8 +89,9 @@ export class WebhookTransport implements Transport {
 
   #dispatch(request: OutgoingRequest, exchange: Exchange): void {
     try {
-      const { origin, pathname, search } = new URL(request.url);
-      this.#poolOf(request, origin).dispatch(
+      const url = new URL(request.url);
+      const { origin, pathname, search } = url;
+      this.#poolOf(request, url).dispatch(
         {
           origin,
           path: pathname + search,
@@ -101,7 +106,8 @@ export class WebhookTransport implements Transport {
     }
   }
 
-  #poolOf({ lane, connectionsMax, timeoutMs }: OutgoingRequest, origin: string): Pool {
+  #poolOf({ lane, connectionsMax, timeoutMs }: OutgoingRequest, url: URL): Pool {
+    const { origin } = url;
     const known = this.#pools.get(lane);
     const isSame =
       known?.origin === origin &&
@@ -118,23 +124,36 @@ export class WebhookTransport implements Transport {
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: HEADER_BYTES_MAX,
-      connect: this.#connector(timeoutMs),
+      connect: this.#connector(timeoutMs, portOf(url)),
     });
     this.#pools.set(lane, { origin, connections: connectionsMax, timeoutMs, pool });
     return pool;
   }
 
-  #connector(timeoutMs: number): buildConnector.connector {
-    const { ca } = this.#options;
+  #connector(timeoutMs: number, port: number): buildConnector.connector {
+    const { ca, guard } = this.#options;
     // Node takes a list of authorities instead of its own, not beside them.
     const trust = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
-    const connect = buildConnector({ timeout: timeoutMs, ...trust });
-    return (options, callback) =>
+    // Given here, for undici ignores a `lookup` in the call.
+    const connect = buildConnector({ timeout: timeoutMs, lookup: guard.lookup(port), ...trust });
+    return (options, callback) => {
+      const host = plainHost(options.hostname);
+      // A literal is never looked up.
+      if (isIP(host) !== 0 && !guard.mayConnect(host, host, port)) {
+        callback(new EgressError(), null);
+        return;
+      }
       connect(options, (...[error, socket]) => {
         if (error !== null) return callback(error, null);
+        // Whatever the ways above have missed has an address by now.
+        if (!guard.mayConnect(host, socket.remoteAddress ?? '', port)) {
+          socket.destroy();
+          return callback(new EgressError(), null);
+        }
         putWire(socket, new Wire(), (wire) => this.#begin(wire));
         callback(null, socket);
       });
+    };
   }
 
   #begin(wire: Wire): void {

@@ -27,6 +27,8 @@ export type TransportErrorCode =
   | 'refused'
   | 'unreachable'
   | 'dns'
+  /** Where it would have gone is no public address, and not allowed. */
+  | 'egress'
   | 'tls'
   | 'protocol'
   | 'response-too-large'

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EgressGuard } from '../../connectors/webhook/egress/egress-guard.ts';
 import { WebhookTransport } from '../../connectors/webhook/webhook-transport.ts';
 import type { OutgoingRequest } from '../../engine/sender/transport.ts';
 import { systemClock } from '../../engine/time/clock.ts';
@@ -33,7 +34,10 @@ function isMissing([program]: readonly [string, ...string[]], probe: readonly st
   return spawnSync(program, probe).error !== undefined && process.env.CI !== 'true';
 }
 
-const transport = new WebhookTransport({ clock: systemClock });
+const transport = new WebhookTransport({
+  clock: systemClock,
+  guard: new EgressGuard({ allow: ['127.0.0.1'] }),
+});
 afterAll(() => transport.close());
 
 interface Signing {

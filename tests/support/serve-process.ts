@@ -61,7 +61,7 @@ export class ServeProcess {
     const [program, ...rest] = [...enter, process.execPath, LAPSE, ...args];
     this.#child = spawn(program!, rest, {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...environment, LAPSE_LOG_LEVEL: 'info' },
+      env: { ...environment, LAPSE_LOG_LEVEL: 'info', LAPSE_EGRESS_ALLOW: '127.0.0.1' },
     });
     this.#exited = once(this.#child, 'close').then(() => undefined);
     this.#child.stderr?.on('data', (chunk: Buffer) => this.#read(chunk.toString()));

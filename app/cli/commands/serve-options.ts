@@ -7,6 +7,7 @@ export interface ServeOptions {
   readonly port?: string;
   readonly origins?: string;
   readonly ops?: string;
+  readonly egress?: string;
   /** Seeded shop sessions, a receiver and two campaigns instead of `config`. */
   readonly demo?: boolean;
   readonly json?: boolean;

@@ -35,6 +35,7 @@ afterAll(async () => {
 
 function definitions(receiverUrl: string): string {
   return `
+egress: {allow: [127.0.0.1]}
 webhooks: [{id: crm, url: "${receiverUrl}", batch: {max: 1}}]
 campaigns:
   - id: bought

@@ -297,7 +297,7 @@ describe('parseDefinitions', () => {
     [
       'nothing',
       null,
-      'the file must have at least one of settings, webhooks, segments, campaigns, nats, server, data, engine, limits, got an empty file',
+      'the file must have at least one of settings, webhooks, segments, campaigns, nats, server, data, egress, engine, limits, got an empty file',
     ],
     ['a list', [], 'the file must be a mapping, got an empty list'],
     ['a text', 'a', 'the file must be a mapping, got "a"'],
@@ -355,11 +355,11 @@ describe('loadDefinitions', () => {
   test.each([
     [
       '',
-      'the file must have at least one of settings, webhooks, segments, campaigns, nats, server, data, engine, limits, got an empty file',
+      'the file must have at least one of settings, webhooks, segments, campaigns, nats, server, data, egress, engine, limits, got an empty file',
     ],
     [
       '# nothing\n',
-      'the file must have at least one of settings, webhooks, segments, campaigns, nats, server, data, engine, limits, got an empty file',
+      'the file must have at least one of settings, webhooks, segments, campaigns, nats, server, data, egress, engine, limits, got an empty file',
     ],
     [
       'a: [1\nb: 2',
@@ -421,9 +421,9 @@ describe('loadDefinitions', () => {
         one.startsWith('DIR/hooks.yaml: the file must be one YAML document'),
       ),
     ).toBe(true);
-    const wrong = put('hooks.yaml', 'webhooks: [{id: crm, url: soon}]');
+    const wrong = put('hooks.yaml', 'webhooks: [{id: crm, url: 3}]');
     expect(problemsOf(() => loadDefinitions([good, wrong], {}))).toEqual([
-      'DIR/hooks.yaml: webhooks[0].url must be an http or https URL without user name, password and fragment, got "soon"',
+      'DIR/hooks.yaml: webhooks[0].url must be an http or https URL without user name, password and fragment, got 3',
     ]);
   });
 

@@ -49,7 +49,7 @@ test.each<[string, Change]>([
     },
   ],
   [
-    'zebra must be one of the known keys settings, webhooks, segments, campaigns, nats, server, data, engine, limits, got "zebra"',
+    'zebra must be one of the known keys settings, webhooks, segments, campaigns, nats, server, data, egress, engine, limits, got "zebra"',
     (d) => {
       d.zebra = 1;
     },

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { EgressGuard } from '../../../connectors/webhook/egress/egress-guard.ts';
 import { WebhookTransport } from '../../../connectors/webhook/webhook-transport.ts';
 import type { OutgoingRequest } from '../../../engine/sender/transport.ts';
 import { type Clock, systemClock } from '../../../engine/time/clock.ts';
@@ -79,8 +80,17 @@ export class HandClock implements Clock {
   }
 }
 
-export function transportOf(clock: Clock = new HandClock()): WebhookTransport {
-  const transport = new WebhookTransport({ clock });
+/** Reaches receivers of this machine, and resolves no name. */
+const LOOPBACK_ONLY = new EgressGuard({
+  allow: ['127.0.0.1'],
+  resolve: (hostname) => Promise.reject(new Error(`${hostname} must not be resolved`)),
+});
+
+export function transportOf(
+  clock: Clock = new HandClock(),
+  guard = LOOPBACK_ONLY,
+): WebhookTransport {
+  const transport = new WebhookTransport({ clock, guard });
   closers.push(() => transport.close());
   return transport;
 }

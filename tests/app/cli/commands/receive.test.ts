@@ -5,6 +5,7 @@ import {
   type ReceiverOptions,
   startReceiver,
 } from '../../../../app/cli/commands/receive.ts';
+import { EgressGuard } from '../../../../connectors/webhook/egress/egress-guard.ts';
 import { WebhookTransport } from '../../../../connectors/webhook/webhook-transport.ts';
 import type { OutgoingRequest } from '../../../../engine/sender/transport.ts';
 import { systemClock } from '../../../../engine/time/clock.ts';
@@ -30,7 +31,10 @@ async function receiverOf(options: ReceiverOptions = {}) {
     onRequest: (request) => received.push(request),
   });
   closers.push(() => receiver.close());
-  const transport = new WebhookTransport({ clock: systemClock });
+  const transport = new WebhookTransport({
+    clock: systemClock,
+    guard: new EgressGuard({ allow: ['127.0.0.1'] }),
+  });
   closers.push(() => transport.close());
   return { receiver, lines, received, send: (request: OutgoingRequest) => transport.send(request) };
 }
