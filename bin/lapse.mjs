@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line's entry. Plain JavaScript, so that it can build a fresh clone before it starts.
 import { existsSync } from 'node:fs';
+import './early-signals.mjs';
 
 const root = new URL('../', import.meta.url);
 const main = new URL('dist/app/cli/main.js', root);

@@ -1,21 +1,16 @@
 #!/usr/bin/env node
-// Builds the fuzz targets, which are no part of the product's build, and runs them: `npm run fuzz`.
+// Builds the fuzz targets, which are no part of the product's build, and runs them:
+//   node scripts/fuzz.mjs --help
 import { spawnSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import './setup.mjs';
+import { buildTests } from './build-tests.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const built = join(root, '.cache', 'fuzz');
-
-function run(...args) {
-  const done = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  if (done.status !== 0) process.exit(done.status ?? 1);
-}
-
-run(
-  join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
-  ...['-p', 'tsconfig.fuzz.json', '--incremental'],
-  ...['--tsBuildInfoFile', join(built, '.stamp.tsbuildinfo')],
-);
-run('--enable-source-maps', join(built, 'tests', 'fuzz', 'main.js'), ...process.argv.slice(2));
+const built = buildTests('fuzz', {
+  include: ['engine', 'operators', 'connectors', 'config', 'app', 'tests/fuzz'],
+});
+const main = join(built, 'tests', 'fuzz', 'main.js');
+const done = spawnSync(process.execPath, ['--enable-source-maps', main, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
+process.exit(done.status ?? 1);

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 // Proof that the simulation bites: breaks the engine on purpose, one way after the other, in a copy
 // of its build, and runs seeds until one of them fails.
-//   npm run mutations -- [--seeds N] [--only word]
+//   node scripts/mutations.mjs [--seeds N] [--only word]
 import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import './setup.mjs';
+import { buildTests, SIMULATION } from './build-tests.mjs';
 import { MUTATIONS } from './mutations/list.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -21,14 +23,6 @@ const { values } = parseArgs({
 
 function run(args, options = {}) {
   return spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', ...options });
-}
-
-function build() {
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const { status, stdout } = run([tsc, '-p', 'tsconfig.simulation.json']);
-  if (status === 0) return;
-  process.stderr.write(stdout);
-  process.exit(1);
 }
 
 /** Each text must stand in its file exactly once, or the mutation is out of date. */
@@ -60,7 +54,7 @@ function seedsUntilCaught(seeds) {
   return JSON.parse(stdout.trim().split('\n').at(-1));
 }
 
-build();
+buildTests('simulation', SIMULATION);
 refuseStale();
 const rows = [];
 for (const mutation of MUTATIONS) {

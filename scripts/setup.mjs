@@ -140,7 +140,7 @@ function goOnWithoutWriting() {
   }
   console.error(
     `Lapse must be installed and built once by a user who may write to ${root}; this one may not. ` +
-      'Run `npm run build` there as its owner.',
+      'Run `node scripts/setup.mjs --build` there as its owner.',
   );
   process.exit(2);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Writes the pages of docs/ that are made of sources, with what was built of them:
-//   npm run build && node scripts/write-docs.mjs
+//   node scripts/setup.mjs --build && node scripts/write-docs.mjs
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Writes config/lapse.schema.json from the schema in config/definitions, as it was built:
-//   npm run build && node scripts/write-schema.mjs
+//   node scripts/setup.mjs --build && node scripts/write-schema.mjs
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,8 @@
-import { DefinitionsError, partsOf } from '../../config/definitions/problem.ts';
+import {
+  DefinitionsError,
+  type DefinitionsProblem,
+  partsOf,
+} from '../../config/definitions/problem.ts';
 import { PROBLEMS_SHOWN_MAX } from '../../config/limits.ts';
 import { LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
 import { durationOf, instantOf } from '../../engine/time/duration.ts';
@@ -81,6 +85,12 @@ export function readInteger(option: string, text: string, min: number, max: numb
     );
   }
   return value;
+}
+
+/** What definitions may mean otherwise than they are taken. */
+export function warningSentence({ file, line, message }: DefinitionsProblem): string {
+  const place = line === undefined ? file : `${file}:${line}`;
+  return visibleText(`Warning: ${place}: ${message}.`);
 }
 
 /** Says which variables `serve` will need that are not set here. */

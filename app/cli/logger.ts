@@ -33,10 +33,17 @@ export function createLogger({ asJson = false }: LoggerOptions = {}): Logger {
   const level = choiceOf('LAPSE_LOG_LEVEL', [...Object.values(LEVELS), 'silent']) ?? 'info';
   const hasColours = isTTY && process.env.NO_COLOR === undefined;
   const options = { base: null, level, timestamp: pino.stdTimeFunctions.isoTime };
-  if (asJson || format === 'json') return pino(options, pino.destination({ dest: 2, sync: true }));
+  if (asJson || format === 'json') return pino(options, jsonDestination());
   return pino(options, {
     write: (line) => void process.stderr.write(`${logText(line, hasColours)}\n`),
   });
+}
+
+/** A log that nobody reads any more, as when its terminal was closed, is no reason to stop. */
+function jsonDestination(): ReturnType<typeof pino.destination> {
+  const destination = pino.destination({ dest: 2, sync: true });
+  destination.on('error', () => undefined);
+  return destination;
 }
 
 function choiceOf(name: string, words: readonly string[]): string | undefined {

@@ -4,13 +4,17 @@ import { userError } from '../../engine/errors/errors.ts';
 import { ExitCode, reportFailure } from './command-line.ts';
 import { program } from './program.ts';
 
-/** Whoever reads our output may have enough of it, as `head` has; that is no failure. */
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(ExitCode.done);
-    throw error;
-  });
-}
+/**
+ * Whoever reads our output may have enough of it, as `head` has; that is no failure. A log that
+ * nobody reads any more, as when its terminal was closed, is no reason to stop.
+ */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(ExitCode.done);
+  if (error.code !== 'EIO') throw error;
+});
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+});
 
 async function main(args: readonly string[]): Promise<number> {
   let exitCode: number = ExitCode.done;

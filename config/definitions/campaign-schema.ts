@@ -58,7 +58,7 @@ const literalLeaf: Leaf<string> = {
   wanted: `a text of at most ${KEY_VALUE_CHARS_MAX} characters, a number, true or false`,
   read: (value) => {
     if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined;
-    if (typeof value === 'boolean') return String(value);
+    if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
     return typeof value === 'string' && value.length <= KEY_VALUE_CHARS_MAX ? value : undefined;
   },
   json: { type: ['string', 'number', 'boolean'] },

@@ -40,6 +40,8 @@ export interface Configuration {
   readonly runtime: RuntimeFileSettings;
   /** Variables that are not set and that placeholders stand for, sorted. */
   readonly unset: readonly string[];
+  /** What is taken, but may be meant otherwise. */
+  readonly warnings: readonly DefinitionsProblem[];
 }
 
 export interface LoadOptions {
@@ -120,12 +122,14 @@ function configurationOf(
   const checked: CheckedFile[] = [];
   const substitutions: Substitution[] = [];
   const unset = new Set<string>();
+  const warnings: DefinitionsProblem[] = [];
   for (const { file, value } of files) {
     const report = emptyReport(used);
     const copy = withEnvironment(value, env, report, hasPlaceholders ? placeholderOf : undefined);
     for (const complaint of report.complaints) {
       problems.push({ file, ...complaint, code: 'ERR_DEFINITIONS' });
     }
+    warnings.push(...report.warnings.map((one) => ({ file, ...one, code: 'ERR_AMBIGUOUS_VALUE' })));
     substitutions.push(...report.substitutions);
     for (const { name } of report.unset) unset.add(name);
     copies.push({ file, value: copy });
@@ -133,15 +137,15 @@ function configurationOf(
     if (input !== undefined) checked.push({ file, input });
   }
   problems.push(...crossProblems(copies, hasAllFiles, base));
-  const configuration = { ...merge(checked, problems, base), unset: [...unset].sort() };
+  const merged = merge(checked, problems, base);
   if (egressFlags !== undefined) {
-    const allow = resolveEgressAllow(egressFlags, env, configuration.runtime);
+    const allow = resolveEgressAllow(egressFlags, env, merged.runtime);
     problems.push(...egressProblems(checked, allow));
   }
   if (problems.length > 0) {
     throw new DefinitionsError(withLines(withoutValues(problems, substitutions), files));
   }
-  return configuration;
+  return { ...merged, unset: [...unset].sort(), warnings: withLines(warnings, files) };
 }
 
 function withLines(
@@ -193,7 +197,7 @@ function merge(
   files: readonly CheckedFile[],
   problems: DefinitionsProblem[],
   base: Definitions = NO_DEFINITIONS,
-): Omit<Configuration, 'unset'> {
+): Pick<Configuration, 'definitions' | 'runtime'> {
   const campaigns: Campaign[] = [];
   for (const { file, input } of files) {
     for (const [index, one] of (input.campaigns ?? []).entries()) {

@@ -10,6 +10,7 @@ import { readYaml } from './yaml-text.ts';
 export interface DefinitionFile {
   /** As it was named to us. */
   readonly file: string;
+  /** Of a file that was read, with `WrittenScalar`s in it. */
   readonly value: unknown;
   /** Absent for a value that was given instead of a file. Reads the text again, so it costs. */
   readonly lines?: () => LineOf;
@@ -95,9 +96,9 @@ function readText(path: string, problems: DefinitionsProblem[]): string | undefi
   }
 }
 
-/** The value of a YAML or JSON text; what is wrong goes to `problems` with line and column. */
+/** The value of a YAML or JSON text, with `WrittenScalar`s in it; what is wrong goes to `problems` with line and column. */
 export function parseText(text: string, file: string, problems: DefinitionsProblem[]): unknown {
-  const read = readYaml(text);
+  const read = readYaml(text, { keepsWritten: true });
   if ('value' in read) return read.value;
   const sentence = `the file must be one YAML document, got an error${read.refused}`;
   const line = /^ at line (\d+),/.exec(read.refused)?.[1];

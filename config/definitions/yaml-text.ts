@@ -10,20 +10,27 @@ import {
   Lexer,
   LineCounter,
   Parser,
+  Scalar,
   visit,
   YAMLParseError,
   type YAMLWarning,
 } from 'yaml';
 import { messageOf } from '../../engine/errors/errors.ts';
 import { DEFINITION_DEPTH_MAX } from '../limits.ts';
+import { WrittenScalar } from './written-scalar.ts';
 
 export type YamlText = { readonly value: unknown } | { readonly refused: string };
+
+export interface YamlOptions {
+  /** Whether numbers and booleans are `WrittenScalar`s. @default false: plain values */
+  readonly keepsWritten?: boolean;
+}
 
 /**
  * @returns the value, or why there is none, to follow "got an error". What an alias stands for is
  *   the same object at each of its places, and may contain itself
  */
-export function readYaml(text: string): YamlText {
+export function readYaml(text: string, { keepsWritten = false }: YamlOptions = {}): YamlText {
   const lineCounter = new LineCounter();
   const refusedAt = (at: number, said: string): YamlText => {
     const { line, col } = lineCounter.linePos(at);
@@ -38,8 +45,9 @@ export function readYaml(text: string): YamlText {
   // Only the first error counts, for those after it are mostly its echo.
   const [first] = [...document.errors, ...document.warnings];
   if (first !== undefined) return refusedAt(first.pos[0], saidOf(first));
-  const repeatedAt = repeatedKeyAt(document);
-  if (repeatedAt !== undefined) return refusedAt(repeatedAt, 'Map keys must be unique');
+  const badKey = badKeyIn(document);
+  if (badKey !== undefined) return refusedAt(badKey.at, badKey.said);
+  keepExact(document, keepsWritten);
   try {
     return { value: document.toJS() as unknown };
   } catch (error) {
@@ -110,15 +118,20 @@ function tokensOf(
   return tokens;
 }
 
-function repeatedKeyAt(document: Document): number | undefined {
-  let at: number | undefined;
+const NO_MERGES =
+  'merging with << is not supported; write the keys out, or put them under a key with an alias';
+
+function badKeyIn(document: Document): { readonly at: number; readonly said: string } | undefined {
+  let bad: { at: number; said: string } | undefined;
   visit(document, {
     Map(_, map) {
       const seen = new Set<unknown>();
       for (const { key } of map.items) {
         if (!isScalar(key)) continue;
-        if (seen.has(key.value)) {
-          at = key.range?.[0] ?? 0;
+        const isMerge = key.value === '<<' && key.type === Scalar.PLAIN;
+        if (isMerge || seen.has(key.value)) {
+          const said = isMerge ? NO_MERGES : 'Map keys must be unique';
+          bad = { at: key.range?.[0] ?? 0, said };
           return visit.BREAK;
         }
         seen.add(key.value);
@@ -126,5 +139,17 @@ function repeatedKeyAt(document: Document): number | undefined {
       return undefined;
     },
   });
-  return at;
+  return bad;
+}
+
+/** Puts exact numbers, or scalars as they are written, in place of the parser's doubles. */
+function keepExact(document: Document, keepsWritten: boolean): void {
+  visit(document, {
+    Scalar(key, scalar) {
+      const { value, source } = scalar;
+      if (key === 'key' || (typeof value !== 'number' && typeof value !== 'boolean')) return;
+      const written = new WrittenScalar(value, source ?? String(value));
+      scalar.value = keepsWritten ? written : written.value;
+    },
+  });
 }

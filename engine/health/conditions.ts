@@ -44,8 +44,13 @@ interface Entry extends Condition {
   message: string;
   /** Who says so; it is over when none does any more. */
   readonly sources: Set<string>;
+  /** Not told in the log before, Unix ms. */
+  quietUntilMs: number;
   isTold: boolean;
 }
+
+/** What followed from something else is told when it outlives it by so long. */
+const AFTERWARDS_MS = 2_000;
 
 export class Conditions {
   readonly #clock: Clock;
@@ -104,12 +109,10 @@ export class Conditions {
     const { blocks, quietMs = 0 } = factsOf(cause);
     const sinceMs = this.#clock.now();
     const sources = new Set([source]);
-    const entry = { cause, where, message, sinceMs, blocks, sources, isTold: false };
+    const quietUntilMs = sinceMs + quietMs;
+    const entry = { cause, where, message, sinceMs, blocks, sources, quietUntilMs, isTold: false };
     this.#entries.set(keyOf(cause, where), entry);
     this.#begun.set(cause, this.begunCount(cause) + 1);
-    if (quietMs > 0 && quietMs < Infinity) {
-      this.#clock.at(sinceMs + quietMs, () => this.#tell(entry));
-    }
     this.#tell(entry);
   }
 
@@ -118,15 +121,24 @@ export class Conditions {
     if (entry === undefined || !entry.sources.delete(source) || entry.sources.size > 0) return;
     this.#entries.delete(keyOf(cause, where));
     if (entry.isTold) this.#listener.over(entry, this.#clock.now() - entry.sinceMs);
-    // What followed from it may go on without it.
-    for (const other of this.#entries.values()) this.#tell(other);
+    // What followed from it may go on without it; mostly it is over in a moment as well.
+    const afterwardsMs = this.#clock.now() + AFTERWARDS_MS;
+    for (const other of this.#entries.values()) {
+      if (other.isTold || !factsOf(other.cause).followsFrom?.includes(cause)) continue;
+      other.quietUntilMs = Math.max(other.quietUntilMs, afterwardsMs);
+      this.#tell(other);
+    }
   }
 
   /** Tells that it has begun, unless it is told, over, too young, or follows from another one. */
   #tell(entry: Entry): void {
     if (entry.isTold || this.#entries.get(keyOf(entry.cause, entry.where)) !== entry) return;
-    const { quietMs = 0 } = factsOf(entry.cause);
-    if (this.#clock.now() - entry.sinceMs < quietMs || this.#follows(entry)) return;
+    if (this.#follows(entry)) return;
+    const { quietUntilMs } = entry;
+    if (this.#clock.now() < quietUntilMs) {
+      if (quietUntilMs < Infinity) this.#clock.at(quietUntilMs, () => this.#tell(entry));
+      return;
+    }
     entry.isTold = true;
     this.#listener.began(entry);
   }

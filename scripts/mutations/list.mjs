@@ -1,5 +1,5 @@
 /**
- * Ways to break the engine, each one small patch of its build (`npm run mutations`): what stands
+ * Ways to break the engine, each one small patch of its build (`node scripts/mutations.mjs`): what stands
  * once in a file, and what is put in its place.
  */
 export const MUTATIONS = [

@@ -5,7 +5,7 @@ import { definitionsPage } from '../../config/pages/definitions-page.ts';
 
 const page = definitionsPage();
 
-test('docs/DEFINITIONS.md is current: npm run build && node scripts/write-docs.mjs', () => {
+test('docs/DEFINITIONS.md is current: node scripts/setup.mjs --build && node scripts/write-docs.mjs', () => {
   const stored = new URL('../../docs/DEFINITIONS.md', import.meta.url);
   expect(readFileSync(stored, 'utf8')).toBe(page);
 });

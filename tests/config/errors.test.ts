@@ -59,6 +59,6 @@ test('each code has a meaning and a remedy in whole sentences', () => {
   }
 });
 
-test('docs/ERRORS.md is current: npm run build && node scripts/write-docs.mjs', () => {
+test('docs/ERRORS.md is current: node scripts/setup.mjs --build && node scripts/write-docs.mjs', () => {
   expect(readFileSync(join(root, 'docs/ERRORS.md'), 'utf8')).toBe(errorsPage(CATALOGUE));
 });

@@ -1,4 +1,4 @@
-/** The share of `npm run fuzz` that runs each time: the whole corpus, and a few inputs of a seed. */
+/** The share of `node scripts/fuzz.mjs` that runs each time: the whole corpus, and a few inputs of a seed. */
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CORPUS, corpusOf, mutatorOf } from './corpus.ts';

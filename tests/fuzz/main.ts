@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz -- <inputs>`: so many inputs over all targets, one thread a target after the other.
+ * `node scripts/fuzz.mjs <inputs>`: so many inputs over all targets, one thread a target after the other.
  *
  *   --target <name>   only this one; may be given several times
  *   --seed <n>        other inputs; printed at the start
@@ -128,11 +128,11 @@ function complain(
 ): void {
   console.log(`  ${broken.why}: ${broken.said.split('\n').slice(0, 12).join('\n    ')}`);
   if (broken.why === 'grown') {
-    console.log(`  again: npm run fuzz -- --target ${target.name} --seed ${seed}`);
+    console.log(`  again: node scripts/fuzz.mjs --target ${target.name} --seed ${seed}`);
     return;
   }
   const path = keep(target.name, broken.why, broken.input);
-  console.log(`  again: npm run fuzz -- --target ${target.name} --replay ${path}`);
+  console.log(`  again: node scripts/fuzz.mjs --target ${target.name} --replay ${path}`);
 }
 
 async function main(): Promise<number> {
@@ -144,7 +144,7 @@ async function main(): Promise<number> {
   const seed = Number(options.seed);
   const total = Number(positionals[0] ?? COUNT_DEFAULT);
   if (!Number.isSafeInteger(total) || total < 1 || !Number.isSafeInteger(seed)) {
-    throw new Error('npm run fuzz -- <inputs> [--target <name>] [--seed <n>]');
+    throw new Error('node scripts/fuzz.mjs <inputs> [--target <name>] [--seed <n>]');
   }
   const shares = targets.reduce((sum, { share = 1 }) => sum + share, 0);
   const startedMs = performance.now();

@@ -142,7 +142,7 @@ describe('a clone that this user may not write to', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr.trimEnd().split('\n')).toEqual([
       `Lapse must be installed and built once by a user who may write to ${folder}; this one may ` +
-        'not. Run `npm run build` there as its owner.',
+        'not. Run `node scripts/setup.mjs --build` there as its owner.',
     ]);
   });
 

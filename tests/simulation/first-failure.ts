@@ -1,4 +1,4 @@
-/** Runs seeds from 1 on until one fails, and says which, as JSON: what `npm run mutations` asks. */
+/** Runs seeds from 1 on until one fails, and says which, as JSON: what `node scripts/mutations.mjs` asks. */
 import { SeedRunner } from './seed-runner.ts';
 
 const count = Number(process.argv[2]);

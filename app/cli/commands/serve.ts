@@ -8,20 +8,20 @@ import { createLogger } from '../logger.ts';
 import { Ending } from './ending.ts';
 import type { ServeOptions } from './serve-options.ts';
 
-/** `lapse serve`: runs until SIGTERM or SIGINT; resolves with the exit code. */
+/** `lapse serve`: runs until SIGTERM, SIGINT or SIGHUP; resolves with the exit code. */
 export async function serveCommand(options: ServeOptions): Promise<number> {
   if (options.demo === true) {
     const { demoCommand } = await import('./demo.ts');
     return demoCommand(options);
   }
+  const end = new Ending();
   const logger = createLogger({ asJson: options.json === true });
   const { definitions, runtime } = loadConfiguration(options.config ?? [], process.env, {
     egressFlags: { ...options },
   });
   const settings = resolveRuntime({ ...options }, process.env, runtime);
   const started = performance.now();
-  const end = new Ending();
-  const lapse = await Lapse.start({
+  const starting = Lapse.start({
     definitions,
     settings,
     onWarning: (where, error) => logger.warn({ where, code: error.code }, error.message),
@@ -33,6 +33,13 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     },
     onFailure: (error) => end.fail(error),
   });
+  await Promise.race([starting, end.reason]);
+  if (end.signal !== undefined) {
+    // Nothing was accepted yet, and what a start does survives being cut off anywhere.
+    logger.info({ signal: end.signal }, 'Stopped before it took events.');
+    process.exit(0);
+  }
+  const lapse = await starting;
   for (const sentence of lapse.home.degradations) logger.warn(sentence);
   logger.info(
     {

@@ -8,7 +8,14 @@ import { externalError, messageOf } from '../../../engine/errors/errors.ts';
 import { formatInstant } from '../../../engine/time/duration.ts';
 import { readReceiver } from '../../simulate/read-receiver.ts';
 import { type SimulationSummary, simulate } from '../../simulate/simulation.ts';
-import { ExitCode, readInstant, readInteger, say, unsetSentence } from '../command-line.ts';
+import {
+  ExitCode,
+  readInstant,
+  readInteger,
+  say,
+  unsetSentence,
+  warningSentence,
+} from '../command-line.ts';
 
 export interface SimulateOptions {
   readonly config: readonly string[];
@@ -28,10 +35,11 @@ const FLUSH_CHARS = 64 * 1024;
  * the exit code: 1 when every line was refused.
  */
 export async function simulateCommand(options: SimulateOptions): Promise<number> {
-  const { definitions, runtime, unset } = loadConfiguration(options.config, process.env, {
+  const { definitions, runtime, unset, warnings } = loadConfiguration(options.config, process.env, {
     hasPlaceholders: true,
   });
   if (unset.length > 0) say(unsetSentence(unset));
+  for (const warning of warnings) say(warningSentence(warning));
   const out = new LineWriter(options.out ?? '-');
   const summary = await simulate({
     definitions,

@@ -28,6 +28,7 @@ import { PayloadIntake } from './payload-intake.ts';
 import { ReachProbe } from './reach-probe.ts';
 import { SourcePosition, type StreamPosition } from './source-position.ts';
 import { identityOf } from './stream-identity.ts';
+import { UnlessLost } from './unless-lost.ts';
 
 export interface NatsDoorOptions {
   /** Stays the caller's: it is not closed with the door. */
@@ -95,6 +96,8 @@ export class NatsDoor {
   #isStopping = false;
   #running: Promise<void> = Promise.resolve();
   #wake: () => void = () => {};
+  #isAway = false;
+  readonly #unlessLost = new UnlessLost();
 
   private constructor(options: NatsDoorOptions, stream: FollowedStream, position: SourcePosition) {
     this.#options = options;
@@ -182,6 +185,7 @@ export class NatsDoor {
     this.#isStopping = true;
     this.#probe.close();
     this.#wake();
+    this.#unlessLost.lost();
     this.#session?.break('the door is closed');
     await this.#running;
     await this.#position.flush();
@@ -191,7 +195,7 @@ export class NatsDoor {
     void this.#watchConnection();
     while (!this.#isStopping) {
       try {
-        await this.#read();
+        if (!this.#isAway) await this.#read();
       } catch (error) {
         // Whoever waits for the door learns that nothing can be read.
         if (!this.#isStopping && this.#stream.failed(error)) this.#probe.restart();
@@ -218,7 +222,7 @@ export class NatsDoor {
   async #read(): Promise<void> {
     this.#trail = this.#newTrail();
     this.#isLost = false;
-    await this.#renewIfOther();
+    await this.#unlessLost.answered(this.#renewIfOther());
     let session: PullSession | undefined;
     const broken = new Promise<void>((resolve, reject) => {
       session = this.#newSession(resolve, reject);
@@ -227,9 +231,9 @@ export class NatsDoor {
     broken.catch(() => undefined);
     this.#session = session!;
     try {
-      await this.#session.open();
+      await this.#unlessLost.answered(this.#session.open());
       // Once more: the consumer is one of the stream that was there when it was made.
-      if (await this.#renewIfOther()) return;
+      if (await this.#unlessLost.answered(this.#renewIfOther())) return;
       this.#stream.readable();
       this.#probe.restart();
       this.#pull(this.#session);
@@ -374,10 +378,15 @@ export class NatsDoor {
     const { connection, conditions = silentReporter } = this.#options;
     return watchConnection(connection, conditions, {
       onAway: () => {
-        if (!this.#isStopping) this.#probe.fellBehind();
+        if (this.#isStopping) return;
+        this.#isAway = true;
+        this.#unlessLost.lost();
+        this.#probe.fellBehind();
       },
       onBack: () => {
         if (this.#isStopping) return;
+        this.#isAway = false;
+        this.#wake();
         this.#probe.fellBehind();
         // What was asked for is forgotten with the connection.
         this.#session?.break('the server was away');

@@ -19,14 +19,13 @@ import {
 } from '../../../engine/log/log.ts';
 import { type Clock, systemClock } from '../../../engine/time/clock.ts';
 import { connectNats, type NatsOptions } from '../../nats/connection.ts';
-import { watchConnection } from '../../nats/connection-watch.ts';
 import { probeConnection } from '../../nats/probe.ts';
 import { StreamPublisher } from '../../nats/stream-publisher.ts';
-import { ApiErrorCode, apiErrorCodeOf } from './api-errors.ts';
 import { JetStreamAppender } from './jetstream-appender.ts';
 import { JetStreamReader } from './jetstream-reader.ts';
 import { ATTEMPT_TIMEOUT_MS, withRetries } from './retry.ts';
 import { StreamOrigins } from './stream-origin.ts';
+import { StreamWatch } from './stream-watch.ts';
 import { ensureIdentity, ensureStream, type StreamOptions } from './streams.ts';
 import { placeOf, streamOf, type TopicPlace } from './subjects.ts';
 
@@ -46,8 +45,6 @@ export interface JetStreamLogOptions {
 
 /** Those that every log has. */
 const FIRST_KINDS = ['meta', 'in', 'out', 'done'] as const;
-/** How often the streams are looked at that nobody reads. */
-const CHECK_MS = 5_000;
 
 /**
  * @throws LapseError `ERR_NATS_UNREACHABLE`, `ERR_NATS_AUTH`, `ERR_NATS_VERSION`,
@@ -118,16 +115,11 @@ interface Parts {
 class JetStreamLog implements SizedLog {
   readonly partitionCount: number;
   readonly #parts: Parts;
+  readonly #watch: StreamWatch;
   readonly #publisher: StreamPublisher;
   readonly #appender: JetStreamAppender;
   readonly #readers = new Set<JetStreamReader>();
   readonly #ensured = new Map<string, Promise<void>>();
-  #isConnected = true;
-  /** Of the connection that stands, or that will. */
-  #connectionNumber = 0;
-  /** A stream is not the one that it was: nothing is read or written any more. */
-  #failure: LapseError | undefined;
-  #cancelCheck: (() => void) | undefined;
   #isClosed = false;
 
   constructor(parts: Parts) {
@@ -148,15 +140,16 @@ class JetStreamLog implements SizedLog {
       retried,
     });
     for (const kind of FIRST_KINDS) this.#ensured.set(kind, Promise.resolve());
-    watchConnection(connection, parts.conditions, {
-      onError: (error) => this.#publisher.onError(error),
-      onAway: () => {
-        this.#isConnected = false;
-        this.#connectionNumber++;
+    this.#watch = new StreamWatch({
+      ...parts,
+      onReturned: () => {
+        for (const reader of this.#readers) reader.restart();
       },
-      onBack: () => void this.#returned(),
-    }).catch(() => undefined);
-    this.#checkLater();
+      onGone: (error) => {
+        for (const reader of [...this.#readers]) reader.fail(error);
+      },
+      onError: (error) => this.#publisher.onError(error),
+    });
   }
 
   append(topic: string, bytes: Uint8Array, fence?: Fence): Promise<Offset | undefined> {
@@ -188,7 +181,7 @@ class JetStreamLog implements SizedLog {
         await this.#ensure(place.kind);
         return this.#trimmedUpTo(place);
       },
-      checkOrigin: () => this.#orFail(this.#parts.origins.check(place.kind)),
+      checkOrigin: () => this.#watch.check(place.kind),
       retried: (request) => this.#retried(`read '${topic}'`, request, Number.POSITIVE_INFINITY),
     });
     this.#readers.add(reader);
@@ -254,7 +247,7 @@ class JetStreamLog implements SizedLog {
     if (this.#isClosed) return;
     await this.#appender.idle();
     this.#isClosed = true;
-    this.#cancelCheck?.();
+    this.#watch.close();
     for (const reader of this.#readers) reader.close();
     this.#publisher.close();
     await this.#parts.connection.close();
@@ -262,7 +255,8 @@ class JetStreamLog implements SizedLog {
 
   /** Once a kind, as kinds other than the usual are made at first use. */
   #ensure(kind: string): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const { failure } = this.#watch;
+    if (failure !== undefined) return Promise.reject(failure);
     let ensured = this.#ensured.get(kind);
     if (ensured === undefined) {
       const { streams, origins } = this.#parts;
@@ -297,77 +291,14 @@ class JetStreamLog implements SizedLog {
     request: () => Promise<Result>,
     giveUpAfterMs?: number,
   ): Promise<Result> {
-    if (this.#failure !== undefined) throw this.#failure;
-    return withRetries(() => this.#confirmed(request), {
+    const { failure } = this.#watch;
+    if (failure !== undefined) throw failure;
+    return withRetries(() => this.#watch.confirmed(request), {
       what,
       clock: this.#parts.clock,
       isClosed: () => this.#isClosed,
-      isConnected: () => this.#isConnected,
+      isConnected: () => this.#watch.isConnected,
       ...(giveUpAfterMs === undefined ? {} : { giveUpAfterMs }),
     });
-  }
-
-  /** A stream that is said to be missing is looked for, and if it is there it is asked again. */
-  async #confirmed<Result>(request: () => Promise<Result>): Promise<Result> {
-    try {
-      return await request();
-    } catch (error) {
-      if (apiErrorCodeOf(error) !== ApiErrorCode.streamNotFound) throw error;
-      await this.#orFail(this.#parts.origins.checkAll());
-      throw new Error('a stream was missing');
-    }
-  }
-
-  /** A server that was away may have come back without the streams, or with others. */
-  async #returned(): Promise<void> {
-    const { clock, origins } = this.#parts;
-    const number = this.#connectionNumber;
-    try {
-      await withRetries(() => this.#orFail(origins.checkAll()), {
-        what: 'say which streams it has',
-        clock,
-        giveUpAfterMs: Number.POSITIVE_INFINITY,
-        isClosed: () => this.#isClosed || number !== this.#connectionNumber,
-        isConnected: () => number === this.#connectionNumber,
-      });
-    } catch {
-      // It is gone, or away again, or closed.
-      return;
-    }
-    if (number !== this.#connectionNumber || this.#failure !== undefined) return;
-    this.#isConnected = true;
-    for (const reader of this.#readers) reader.restart();
-  }
-
-  /** Streams that are only written to tell of themselves no other way. */
-  #checkLater(): void {
-    const { clock, origins } = this.#parts;
-    this.#cancelCheck = clock.at(clock.now() + CHECK_MS, () => {
-      const check = this.#isConnected ? origins.checkAll() : Promise.resolve();
-      // Any other failure is the connection's, and shows there.
-      this.#orFail(check)
-        .catch(() => undefined)
-        .finally(() => {
-          if (!this.#isClosed && this.#failure === undefined) this.#checkLater();
-        });
-    });
-  }
-
-  /** Ends all reading and writing when a stream is not the one that it was. */
-  async #orFail(check: Promise<void>): Promise<void> {
-    try {
-      await check;
-    } catch (error) {
-      this.#failIfGone(error);
-      throw error;
-    }
-  }
-
-  #failIfGone(error: unknown): void {
-    if (!(error instanceof LapseError) || error.code !== 'ERR_LOG_GONE') return;
-    if (this.#failure !== undefined || this.#isClosed) return;
-    this.#failure = error;
-    this.#parts.conditions.begin('log-gone', '', error.message);
-    for (const reader of [...this.#readers]) reader.fail(error);
   }
 }

@@ -1,4 +1,11 @@
-import { parseDefinitions } from '../../../config/definitions/definitions.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Configuration,
+  loadConfiguration,
+  parseDefinitions,
+} from '../../../config/definitions/definitions.ts';
 import type { DefinitionsError } from '../../../config/definitions/problem.ts';
 
 /** A file with a webhook and one campaign, changed as a case needs it. */
@@ -13,6 +20,18 @@ export function campaignFile(campaign: object, rest: object = {}): unknown {
 
 export function segment(id: string, audience: object = {}) {
   return { id, audience };
+}
+
+/** What a file with this text holds. @throws DefinitionsError */
+export function configurationIn(text: string): Configuration {
+  const folder = mkdtempSync(join(tmpdir(), 'lapse-definitions-'));
+  try {
+    const path = join(folder, 'shop.yaml');
+    writeFileSync(path, text);
+    return loadConfiguration([path], {});
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** What a value is refused with; nothing when it is accepted. */

@@ -421,9 +421,9 @@ describe('loadDefinitions', () => {
         one.startsWith('DIR/hooks.yaml: the file must be one YAML document'),
       ),
     ).toBe(true);
-    const wrong = put('hooks.yaml', 'webhooks: [{id: crm, url: 3}]');
+    const wrong = put('hooks.yaml', 'webhooks: [{id: crm, url: soon}]');
     expect(problemsOf(() => loadDefinitions([good, wrong], {}))).toEqual([
-      'DIR/hooks.yaml: webhooks[0].url must be an http or https URL without user name, password and fragment, got 3',
+      'DIR/hooks.yaml: webhooks[0].url must be an http or https URL without user name, password and fragment, got "soon"',
     ]);
   });
 

@@ -65,16 +65,16 @@ describe('partsOf', () => {
   });
 
   test('the sentence is taken apart, so that nobody has to', () => {
-    const [problem] = partsIn('webhooks: [{id: crm, url: 3}]');
+    const [problem] = partsIn('webhooks: [{id: crm, url: soon}]');
     expect(problem).toEqual({
       file: 'F',
       line: 1,
       path: 'webhooks[0].url',
       must: 'be an http or https URL without user name, password and fragment',
-      got: '3',
+      got: '"soon"',
       code: 'ERR_DEFINITIONS',
       message:
-        'webhooks[0].url must be an http or https URL without user name, password and fragment, got 3',
+        'webhooks[0].url must be an http or https URL without user name, password and fragment, got "soon"',
     });
   });
 

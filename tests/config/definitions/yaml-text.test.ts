@@ -28,9 +28,43 @@ describe('YAML of people we need not trust', () => {
     expect(refusalOf('a: 1\nb: 2\na: 3\n')).toBe(' at line 3, column 1: Map keys must be unique');
   });
 
-  test('whatever `%YAML` says, a date is a text and `<<` is a key', () => {
-    const text = '%YAML 1.1\n---\nat: 2026-01-05\n<<: {a: 1}\n';
-    expect(readYaml(text)).toEqual({ value: { at: '2026-01-05', '<<': { a: 1 } } });
+  test('whatever `%YAML` says, a date is a text', () => {
+    const text = '%YAML 1.1\n---\nat: 2026-01-05\nis: yes\nclock: 22:00\n';
+    expect(readYaml(text)).toEqual({ value: { at: '2026-01-05', is: 'yes', clock: '22:00' } });
+  });
+
+  test.each(['<<: {a: 1}', '<<: *base', '<<: [*base]', '{<<: *base}', '? <<\n: *base'])(
+    'a merge is refused by name: %s',
+    (merge) => {
+      expect(
+        refusalOf(`base: &base {a: 1}\nother:\n  ${merge.replaceAll('\n', '\n  ')}\n`),
+      ).toMatch(
+        /^ at line 3, column [345]: merging with << is not supported; write the keys out, or /,
+      );
+    },
+  );
+
+  test('a key that is called << in quotes is a key', () => {
+    expect(readYaml('{"<<": {"a": 1}, "b": "<<"}')).toEqual({ value: { '<<': { a: 1 }, b: '<<' } });
+  });
+
+  test.each([
+    ['7615917337495251231', 7_615_917_337_495_251_231n],
+    ['+9007199254740993', 9_007_199_254_740_993n],
+    ['-9223372036854775808', -(2n ** 63n)],
+    ['009007199254740993', 9_007_199_254_740_993n],
+    ['18446744073709551616', '18446744073709551616'],
+    ['0xFFFFFFFFFFFFFFFF', 2n ** 64n - 1n],
+    ['0o17', 15],
+    ['1e18', 10n ** 18n],
+    ['1.0', 1],
+    ['0050', 50],
+    ['-0', -0],
+    ['.inf', Number.POSITIVE_INFINITY],
+    ['9'.repeat(400), '9'.repeat(400)],
+  ])('the number %s keeps every digit', (text, value) => {
+    expect(readYaml(`[${text}]`)).toEqual({ value: [value] });
+    expect(readYaml(`"${text}"`)).toEqual({ value: text });
   });
 
   test('aliases that stand for more than any memory holds are refused once', () => {

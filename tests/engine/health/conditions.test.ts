@@ -9,6 +9,7 @@ import {
 import { ManualClock } from '../../engine/intake/intake-clock.ts';
 
 const START_MS = 1_000;
+const AFTERWARDS_MS = 2_000;
 
 function stage() {
   const clock = new ManualClock(START_MS);
@@ -57,7 +58,7 @@ describe('a condition', () => {
   });
 
   test('that follows from another is told only when it outlives it', () => {
-    const { told, conditions, open } = stage();
+    const { clock, told, conditions, open } = stage();
     const reporter = conditions.from('a');
     reporter.begin('nats-away', '', 'away');
     reporter.begin('log-unavailable', '', 'no answer');
@@ -66,11 +67,28 @@ describe('a condition', () => {
     reporter.over('timers-late', '');
     reporter.over('nats-away', '');
     expect(open()).toEqual(['log-unavailable']);
+    expect(told).toHaveLength(2);
+    clock.advanceTo(START_MS + AFTERWARDS_MS);
     expect(told).toEqual([
       'nats-away : away',
       'nats-away over after 0',
       'log-unavailable : no answer',
     ]);
+  });
+
+  test('that followed from another and ends soon after it is not told', () => {
+    const { clock, told, conditions } = stage();
+    const reporter = conditions.from('a');
+    reporter.begin('nats-away', '', 'away');
+    reporter.begin('door-behind', '', 'behind');
+    reporter.begin('timers-late', '', 'late');
+    clock.advanceTo(START_MS + 60_000);
+    reporter.over('nats-away', '');
+    clock.advanceTo(START_MS + 60_000 + AFTERWARDS_MS - 1);
+    reporter.over('door-behind', '');
+    reporter.over('timers-late', '');
+    clock.advanceTo(START_MS + 90_000);
+    expect(told).toEqual(['nats-away : away', 'nats-away over after 60000']);
   });
 
   test('that was told before its cause stays', () => {
