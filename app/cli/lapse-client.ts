@@ -4,6 +4,7 @@ import { checkEnvironmentNames } from '../../config/definitions/environment-name
 import { externalError, LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
 import { describeValue } from '../../engine/errors/wording.ts';
 import type { Clock } from '../../engine/time/clock.ts';
+import { httpDateMs } from '../../operators/delivery/http-date.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:8080';
 
@@ -154,6 +155,6 @@ function parse(text: string): object {
 export function retryAfterMsOf(header: string | undefined, nowMs: number): number {
   if (header === undefined) return 0;
   if (/^\d+$/.test(header)) return Number(header) * 1_000;
-  const atMs = Date.parse(header);
+  const atMs = httpDateMs(header, nowMs);
   return Number.isNaN(atMs) ? 0 : Math.max(0, atMs - nowMs);
 }

@@ -92,6 +92,8 @@ describe('client', () => {
     const nowMs = Date.parse('2026-01-05T09:00:00Z');
     expect(retryAfterMsOf('3', nowMs)).toBe(3_000);
     expect(retryAfterMsOf('Mon, 05 Jan 2026 09:00:02 GMT', nowMs)).toBe(2_000);
+    // In UTC though it does not say so, wherever this machine is.
+    expect(retryAfterMsOf('Mon Jan  5 09:00:02 2026', nowMs)).toBe(2_000);
     expect(retryAfterMsOf('soon', nowMs)).toBe(0);
     expect(retryAfterMsOf(undefined, nowMs)).toBe(0);
   });
