@@ -6,14 +6,17 @@ import {
   RecordKind,
 } from '../engine/envelope/records.ts';
 import { LapseError } from '../engine/errors/errors.ts';
+import type { EventQuery, EventStanding } from '../engine/intake/event-standing.ts';
 import { isCell, slotOf, type TimerRef } from '../engine/partition/due-timers.ts';
 import type { Pipeline, PipelineFactory, PipelineHost } from '../engine/partition/pipeline.ts';
 import type { UserId } from '../engine/state/alias-table.ts';
-import { mix32, partitionOf } from '../engine/state/hash.ts';
+import { partitionOf } from '../engine/state/hash.ts';
 import { emptyKey, type Key, keyOf, rehash } from '../engine/state/key.ts';
 import type { CampaignCounters } from './campaign-counters.ts';
 import { deliveryBytes, encodeDeliveries } from './delivery/codec.ts';
 import type { Delivery } from './delivery/delivery.ts';
+import { ACTIVITY, standingOf } from './event-standing.ts';
+import { fingerprintHalf } from './fingerprint.ts';
 import { GateChain } from './gates/chain.ts';
 import { describeGraph, type GraphDescription } from './graph/describe.ts';
 import { Arriving } from './identity/arriving.ts';
@@ -71,9 +74,7 @@ export interface CampaignPipelineOptions {
 /** Topics of the partitions' input: what moves goes there; every other output is a delivery. */
 const INPUT = 'in.';
 /** So that a hash of 0 does not stay 0 when mixed. */
-const FINGERPRINT_SALT = 0x9e3779b9;
 /** Kinds below are what "anything" means to a rule: track, page, screen, but no identify. */
-const ACTIVITY = new Set<number>([RecordKind.track, RecordKind.page, RecordKind.screen]);
 
 /** The operators of Lapse in one partition: router, profiles, rules, gates, goals, rendering. */
 export function campaignPipeline(options: CampaignPipelineOptions): PipelineFactory {
@@ -138,9 +139,8 @@ class CampaignPipeline implements Pipeline {
     const event = this.#event;
     event.moveTo(envelope, i, state.nowMs);
     const { key } = event;
-    // Mixed one after the other: equal texts have equal hashes, and would take each other out.
-    const lo = mix32(mix32(key.hashLo + FINGERPRINT_SALT) ^ event.eventIdLo);
-    const hi = mix32(mix32(key.hashHi + FINGERPRINT_SALT) ^ event.eventIdHi);
+    const lo = fingerprintHalf(key.hashLo, event.eventIdLo);
+    const hi = fingerprintHalf(key.hashHi, event.eventIdHi);
     if (!state.dedupe.isNew(lo, hi, state.timeMs)) {
       this.#counters.duplicates++;
       return;
@@ -153,6 +153,10 @@ class CampaignPipeline implements Pipeline {
     if (state.isAhead) this.#fireBefore(key, state.nowMs);
     if (isIdentify) this.#identify();
     if (route !== undefined) this.#follow(route, envelope, i);
+  }
+
+  standingOf(query: EventQuery): EventStanding {
+    return standingOf(query, this.#book.routes, this.#host.state);
   }
 
   onWindowDue(slot: number, dueAtMs: number): void {

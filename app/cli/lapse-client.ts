@@ -1,6 +1,7 @@
 /** The HTTP API of a running Lapse, as commands use it. */
 import { Agent, request } from 'undici';
 import { checkEnvironmentNames } from '../../config/definitions/environment-names.ts';
+import type { EventCounts } from '../../connectors/doors/http/event-counts.ts';
 import { externalError, LapseError, messageOf, userError } from '../../engine/errors/errors.ts';
 import { describeValue } from '../../engine/errors/wording.ts';
 import type { Clock } from '../../engine/time/clock.ts';
@@ -18,6 +19,8 @@ export interface RefusedEvent {
 export interface BatchAnswer {
   readonly accepted: number;
   readonly rejected: readonly RefusedEvent[];
+  /** What becomes of those accepted, when it was asked for. */
+  readonly counts?: EventCounts;
 }
 
 export interface LapseClientOptions {
@@ -27,12 +30,18 @@ export interface LapseClientOptions {
   readonly connections?: number;
   /** How long a busy or restarting Lapse is waited for, per request. @default 60_000 */
   readonly patienceMs?: number;
+  /** Called before each wait for another attempt. */
+  readonly onRetry?: (error: LapseError) => void;
 }
 
 const PATIENCE_MS = 60_000;
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 5_000;
 const BUSY = new Set([429, 503]);
+/** What a proxy says while Lapse behind it is away. */
+const AWAY = new Set([502, 503, 504]);
+/** The address is wrong, or Lapse was never started: waiting would not help. */
+const NEVER_THERE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ERR_INVALID_URL']);
 
 /** @throws LapseError `ERR_USAGE` when it is no URL of a server */
 export function serverUrl(option: string | undefined, env: NodeJS.ProcessEnv): string {
@@ -51,33 +60,38 @@ export class LapseClient {
   readonly #url: string;
   readonly #clock: Clock;
   readonly #patienceMs: number;
+  readonly #onRetry: ((error: LapseError) => void) | undefined;
   readonly #agent: Agent;
   /** It answered before, so that a refused connection is a restart and not a wrong address. */
   #hasAnswered = false;
 
-  constructor({ url, clock, connections = 1, patienceMs = PATIENCE_MS }: LapseClientOptions) {
+  constructor(options: LapseClientOptions) {
+    const { url, clock, connections = 1, patienceMs = PATIENCE_MS } = options;
     this.#url = url;
     this.#clock = clock;
     this.#patienceMs = patienceMs;
+    this.#onRetry = options.onRetry;
     this.#agent = new Agent({ connections });
   }
 
   /**
-   * Sends events and waits until they are durable. 429, 503 and, once Lapse has answered, broken
-   * connections are tried again; `Retry-After` is kept to.
+   * Sends events and waits until they are durable. 429, 503 and broken connections are tried again,
+   * and a refused connection once Lapse has answered; `Retry-After` is kept to.
    * @param body JSON, `{"batch": […]}`
+   * @param isCounted asks what becomes of the events
    * @throws LapseError `ERR_UNREACHABLE`, `ERR_NOT_LAPSE`, `ERR_TOO_LARGE` (413), or what Lapse said
    */
-  async batch(body: string): Promise<BatchAnswer> {
+  async batch(body: string, isCounted = false): Promise<BatchAnswer> {
     const untilMs = this.#clock.now() + this.#patienceMs;
     for (let attempt = 0; ; attempt++) {
       const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** attempt);
       try {
-        return await this.#post(body);
+        return await this.#post(isCounted ? '/v1/batch?counts=true' : '/v1/batch', body);
       } catch (error) {
         if (!(error instanceof LapseError) || !error.retryable) throw error;
         const retryMs = Math.max(waitMs, Number(error.facts.retryAfterMs ?? 0));
         if (this.#clock.now() + retryMs > untilMs) throw error;
+        this.#onRetry?.(error);
         await new Promise<void>((resolve) => {
           this.#clock.at(this.#clock.now() + retryMs, resolve);
         });
@@ -89,8 +103,8 @@ export class LapseClient {
     return this.#agent.close();
   }
 
-  async #post(body: string): Promise<BatchAnswer> {
-    const { status, text, retryAfter } = await this.#exchange(body);
+  async #post(path: string, body: string): Promise<BatchAnswer> {
+    const { status, text, retryAfter } = await this.#exchange(path, body);
     const answer = parse(text) as Partial<BatchAnswer & { code: string; detail: string }>;
     const isAnswer = typeof answer.accepted === 'number' && Array.isArray(answer.rejected);
     if ((status === 200 || status === 400) && isAnswer) {
@@ -101,7 +115,7 @@ export class LapseClient {
       throw externalError(
         'ERR_NOT_LAPSE',
         `Lapse must be running at ${this.#url}, something else answers there (status ${status}).`,
-        { retryable: false },
+        { retryable: this.#hasAnswered && AWAY.has(status) },
       );
     }
     this.#hasAnswered = true;
@@ -116,10 +130,11 @@ export class LapseClient {
   }
 
   async #exchange(
+    path: string,
     body: string,
   ): Promise<{ status: number; text: string; retryAfter: string | undefined }> {
     try {
-      const answer = await request(`${this.#url}/v1/batch`, {
+      const answer = await request(`${this.#url}${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body,
@@ -135,7 +150,7 @@ export class LapseClient {
           ? 'nothing answers there'
           : `it cannot be reached: ${messageOf(error)}`;
       throw externalError('ERR_UNREACHABLE', `Lapse must be running at ${this.#url}, ${what}.`, {
-        retryable: this.#hasAnswered,
+        retryable: this.#hasAnswered || !NEVER_THERE.has(code ?? ''),
         cause: error,
       });
     }

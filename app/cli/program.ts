@@ -154,7 +154,9 @@ function addImport(lapse: Command, onOutcome: OnOutcome): void {
       'after',
       '\nAn event without a messageId gets one made of what is in the file and its line, so an\n' +
         'import that is repeated within 24 hours adds nothing. Events that are refused are listed\n' +
-        'with their line, the others go in, and the exit code is 1.\n' +
+        'with their line, the others go in, and the exit code is 1. A broken connection, or a Lapse\n' +
+        'that restarts, is waited for up to 5 minutes. At the end it says how many events were new,\n' +
+        'known already, or too old to trigger.\n' +
         examples('lapse import events.ndjson.gz', 'zcat *.gz | lapse import -'),
     )
     .action(async (files: string[], options) => {

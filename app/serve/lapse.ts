@@ -253,7 +253,10 @@ async function startParts(
   // Bound before the recovery, so that a port in use is said at once.
   const http = await startHttp({
     settings: settings.server,
-    door: { intake, clock: systemClock, rejected, counters, limits },
+    door: {
+      ...{ intake, clock: systemClock, rejected, counters, limits },
+      ask: (queries) => partitions.ask(queries),
+    },
     connections,
     metrics: serveMetrics({
       ...parts,

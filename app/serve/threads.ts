@@ -4,8 +4,10 @@ import type { RuntimeSettings } from '../../config/definitions/runtime.ts';
 import { type LapseError, userError } from '../../engine/errors/errors.ts';
 import type { Cause } from '../../engine/health/causes.ts';
 import { applyReport, type Conditions } from '../../engine/health/conditions.ts';
+import type { EventQuery, EventStanding } from '../../engine/intake/event-standing.ts';
 import type { FromSenderThread, SenderStats } from '../../engine/sender/protocol.ts';
 import type { Alias } from '../../engine/state/alias-table.ts';
+import { partitionOf } from '../../engine/state/hash.ts';
 import { errorOfThread } from '../../engine/worker/partition-worker.ts';
 import type {
   FromPartitionWorker,
@@ -139,6 +141,9 @@ export class PartitionThreads {
   readonly stats: (PartitionStats | undefined)[] = [];
   readonly #describing = new Map<number, (pipelines: readonly unknown[]) => void>();
   #descriptions = 0;
+  readonly #asking = new Map<number, (standings: readonly EventStanding[]) => void>();
+  #questions = 0;
+  readonly #partitionCount: number;
 
   /** @param onProcessed told now and then how many records they have processed of what came in */
   constructor(
@@ -149,6 +154,7 @@ export class PartitionThreads {
   ) {
     const { workers, partitions, checkpointIntervalMs, reorderWindowMs } = settings.engine;
     const count = Math.min(workers, partitions);
+    this.#partitionCount = partitions;
     this.#threads = Array.from({ length: count }, (_, index) => {
       const { address, transfer } = home.address();
       const data: PartitionThreadData = {
@@ -172,6 +178,7 @@ export class PartitionThreads {
         if (message.kind === 'ticks') listener.onTicks(message.ticks);
         else if (message.kind === 'aliases') listener.onAliases(message.aliases);
         else if (message.kind === 'moved') listener.onMoved(message.arrivals);
+        else if (message.kind === 'answered') this.#answered(message.id, message.standings);
         else if (message.kind === 'described') this.#described(message.id, message.pipelines);
         else if (message.kind === 'condition') {
           applyReport(listener.conditions.from(options.name), message.report);
@@ -189,6 +196,42 @@ export class PartitionThreads {
   async graph(): Promise<GraphDescription> {
     const parts = await Promise.all(this.#threads.map((thread) => this.#describe(thread)));
     return addedUp(parts.flat() as GraphDescription[]);
+  }
+
+  /** See `AskPartitions`; one that is not answered before its thread ends stays open. */
+  async ask(queries: readonly EventQuery[]): Promise<readonly EventStanding[]> {
+    const threads = this.#threads.length;
+    const places: number[][] = this.#threads.map(() => []);
+    for (const [i, { userId }] of queries.entries()) {
+      places[partitionOf(userId, this.#partitionCount) % threads]!.push(i);
+    }
+    const standings: EventStanding[] = queries.map(() => 'new');
+    const asked = places.map(async (place, t) => {
+      if (place.length === 0) return;
+      const answers = await this.#askThread(
+        this.#threads[t]!,
+        place.map((i) => queries[i]!),
+      );
+      for (const [k, i] of place.entries()) standings[i] = answers[k]!;
+    });
+    await Promise.all(asked);
+    return standings;
+  }
+
+  #askThread(
+    thread: Thread<FromPartitionWorker>,
+    queries: readonly EventQuery[],
+  ): Promise<readonly EventStanding[]> {
+    return new Promise((resolve) => {
+      const id = ++this.#questions;
+      this.#asking.set(id, resolve);
+      thread.post({ kind: 'ask', id, queries });
+    });
+  }
+
+  #answered(id: number, standings: readonly EventStanding[]): void {
+    this.#asking.get(id)?.(standings);
+    this.#asking.delete(id);
   }
 
   #describe(thread: Thread<FromPartitionWorker>): Promise<readonly unknown[]> {

@@ -1,6 +1,7 @@
 import type { EnvelopeReader } from '../envelope/envelope-reader.ts';
 import type { DeliveryOutcome } from '../envelope/outcomes.ts';
 import type { Leave } from '../envelope/records.ts';
+import type { EventQuery, EventStanding } from '../intake/event-standing.ts';
 import type { WindowDeadlines } from '../state/window-table.ts';
 import type { TimerOrder } from './due-timers.ts';
 import type { OutputEncoder } from './output-lanes.ts';
@@ -30,6 +31,8 @@ export interface Pipeline extends WindowDeadlines {
   arrivalsIn(outputs: readonly unknown[]): readonly string[];
   /** A part of what is known of a user, from another partition. */
   onMoved(part: Uint8Array): void;
+  /** What would become of an event that is about to come. Asked seldom, changes nothing. */
+  standingOf(query: EventQuery): EventStanding;
   /** What it looks like and what has passed through it, for people. Plain data. */
   describe(): unknown;
   /**

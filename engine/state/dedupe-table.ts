@@ -71,6 +71,16 @@ export class DedupeTable {
     return true;
   }
 
+  /** True when `isNew` would say no; nothing is remembered. */
+  has(lo: number, hi: number, nowMs: number): boolean {
+    const low = lo === 0 && hi === 0 ? 1 : lo;
+    const seconds = Math.floor(nowMs / 1000);
+    return this.#blocks.some(({ words }) => {
+      const slot = find(words, low, hi);
+      return slot !== -1 && seconds - words[timeAt(words, slot)]! <= this.#windowMs / 1000;
+    });
+  }
+
   #insert(lo: number, hi: number, nowMs: number): void {
     let block = this.#blocks.at(-1)!;
     const slots = block.words.length / WORDS;

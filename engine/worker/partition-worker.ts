@@ -2,11 +2,13 @@ import type { MessagePort } from 'node:worker_threads';
 import { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { LapseError, messageOf } from '../errors/errors.ts';
 import type { ConditionReporter } from '../health/conditions.ts';
+import type { EventQuery } from '../intake/event-standing.ts';
 import type { Log } from '../log/log.ts';
 import { OutputRoom } from '../partition/output-room.ts';
 import { PartitionRunner } from '../partition/partition-runner.ts';
 import type { PipelineFactory } from '../partition/pipeline.ts';
 import type { Alias } from '../state/alias-table.ts';
+import { partitionOf } from '../state/hash.ts';
 import { systemClock } from '../time/clock.ts';
 import type {
   FromPartitionWorker,
@@ -77,6 +79,7 @@ class PartitionWorker {
     const { port, partitions } = this.#options;
     port.on('message', (message: ToWorker) => {
       if (message.kind === 'drain') void this.#drain();
+      else if (message.kind === 'ask') this.#answer(message.id, message.queries);
       else this.#describe(message.id);
     });
     const waiting = [...partitions];
@@ -151,6 +154,17 @@ class PartitionWorker {
   #describe(id: number): void {
     const pipelines = this.#loop.runners.map(({ core }) => core.pipeline.describe());
     this.#post({ kind: 'described', id, pipelines });
+  }
+
+  /** Here and not in a turn: what was handed over with the question is not read yet. */
+  #answer(id: number, queries: readonly EventQuery[]): void {
+    const { partitionCount } = this.#options.log;
+    const runners = new Map(this.#loop.runners.map((runner) => [runner.partition, runner]));
+    const standings = queries.map((query) => {
+      const runner = runners.get(partitionOf(query.userId, partitionCount));
+      return runner?.core.pipeline.standingOf(query) ?? 'new';
+    });
+    this.#post({ kind: 'answered', id, standings });
   }
 
   #postStats(): void {

@@ -1,4 +1,5 @@
 import type { ConditionReport } from '../health/conditions.ts';
+import type { EventQuery, EventStanding } from '../intake/event-standing.ts';
 import type { HistogramCounts } from '../metrics/histogram.ts';
 import type { Alias } from '../state/alias-table.ts';
 
@@ -6,7 +7,9 @@ import type { Alias } from '../state/alias-table.ts';
 export type ToWorker =
   | { readonly kind: 'drain' }
   /** What do the pipelines say of themselves? Answered with the same id. */
-  | { readonly kind: 'describe'; readonly id: number };
+  | { readonly kind: 'describe'; readonly id: number }
+  /** What would become of events of its partitions; asked before they are in the log. */
+  | { readonly kind: 'ask'; readonly id: number; readonly queries: readonly EventQuery[] };
 
 /** An error as it crosses a thread. */
 export interface ThreadError {
@@ -25,6 +28,11 @@ export type FromPartitionWorker =
   | { readonly kind: 'stats'; readonly stats: PartitionStats }
   | { readonly kind: 'warning'; readonly partition: number; readonly error: ThreadError }
   | { readonly kind: 'condition'; readonly report: ConditionReport }
+  | {
+      readonly kind: 'answered';
+      readonly id: number;
+      readonly standings: readonly EventStanding[];
+    }
   | { readonly kind: 'described'; readonly id: number; readonly pipelines: readonly unknown[] }
   | { readonly kind: 'failed'; readonly error: ThreadError }
   | { readonly kind: 'drained' };

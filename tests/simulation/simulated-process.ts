@@ -329,10 +329,10 @@ export class SimulatedProcess {
     const acknowledgement = new Acknowledgement();
     const receivedAtMs = this.clock.now();
     const body = Buffer.from(JSON.stringify(isBatch ? { batch: events } : events[0]));
-    const id = `${this.life.name}-${this.#requestCount++}`;
+    const requestId = `${this.life.name}-${this.#requestCount++}`;
     const request = { body, events, isBatch, type: undefined, sentAt: undefined };
     try {
-      const refused = this.#door!.take(request, receivedAtMs, id, acknowledgement);
+      const refused = this.#door!.take(request, receivedAtMs, { requestId, acknowledgement });
       await acknowledgement.close();
       return { status: 200, receivedAtMs, rejected: refused.map(({ index }) => index) };
     } catch (error) {

@@ -26,7 +26,7 @@ export interface ImportLanesOptions {
   readonly laneCount: number;
   readonly eventsMax: number;
   readonly bytesMax: number;
-  readonly onAnswer: (accepted: number, refused: readonly ImportRefusal[]) => void;
+  readonly onAnswer: (answer: BatchAnswer, refused: readonly ImportRefusal[]) => void;
 }
 
 const ENVELOPE_BYTES = '{"batch":[]}'.length;
@@ -91,7 +91,7 @@ class Lane {
     const body = `{"batch":[${events.map(({ text }) => text).join(',')}]}`;
     let answer: BatchAnswer;
     try {
-      answer = await client.batch(body);
+      answer = await client.batch(body, true);
     } catch (error) {
       const isTooLarge = error instanceof LapseError && error.code === 'ERR_TOO_LARGE';
       if (!isTooLarge || events.length === 1) throw error;
@@ -104,6 +104,6 @@ class Lane {
       const { file, line } = events[index]!;
       return { file, line, code, message };
     });
-    onAnswer(answer.accepted, refused);
+    onAnswer(answer, refused);
   }
 }

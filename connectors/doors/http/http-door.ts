@@ -36,8 +36,10 @@ export async function registerHttpDoor(server: FastifyInstance, front: HttpFront
       );
     }
     for (const path of BATCH_PATHS) {
-      scope.post(path, ({ body }, reply) =>
-        front.inTurn(body, (bytes) => answer(front, batchOf(front, bytes), reply)),
+      scope.post<{ Querystring: { readonly counts?: string } }>(path, ({ body, query }, reply) =>
+        front.inTurn(body, (bytes) =>
+          answer(front, batchOf(front, bytes), reply, query.counts === 'true'),
+        ),
       );
     }
   });
@@ -76,11 +78,12 @@ async function answer(
   front: HttpFront,
   request: RequestEvents,
   reply: FastifyReply,
+  isCounted = false,
 ): Promise<FastifyReply> {
-  const rejected = await front.take(request);
+  const { rejected, ...counted } = await front.take(request, isCounted);
   const accepted = request.events.length - rejected.length;
   const isRefused = accepted === 0 && rejected.length > 0;
   return reply
     .code(isRefused ? 400 : 200)
-    .send({ success: rejected.length === 0, accepted, rejected });
+    .send({ success: rejected.length === 0, accepted, rejected, ...counted });
 }

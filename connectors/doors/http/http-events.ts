@@ -1,3 +1,4 @@
+import type { IncomingEvent } from '../../../engine/envelope/records.ts';
 import type { Acknowledgement, Intake } from '../../../engine/intake/intake.ts';
 import { checkEvent, type EventContext, emptyEvent } from '../../events/check-event.ts';
 import { bomLength } from '../../events/decode-payload.ts';
@@ -22,6 +23,12 @@ export interface RequestEvents {
   /** What the address says that each event is. */
   readonly type: string | undefined;
   readonly sentAt: unknown;
+}
+
+export interface TakeOptions {
+  readonly requestId: string;
+  readonly acknowledgement: Acknowledgement;
+  readonly onTaken?: ((event: Readonly<IncomingEvent>) => void) | undefined;
 }
 
 /**
@@ -61,14 +68,14 @@ export class RequestIntake {
 
   /**
    * @param requestId unique; names the events that bring no messageId
+   * @param onTaken called with each good event before it is handed over; the object is used again
    * @returns the refused ones in order of their index
    * @throws LapseError what the intake was closed with
    */
   take(
     request: RequestEvents,
     receivedAtMs: number,
-    requestId: string,
-    acknowledgement: Acknowledgement,
+    { requestId, acknowledgement, onTaken }: TakeOptions,
   ): RefusedEvent[] {
     const { events } = request;
     const context = this.#context;
@@ -82,8 +89,10 @@ export class RequestIntake {
       context.index = index;
       context.byteLength = spans.byteLengthOf(index);
       const refusal = checkEvent(events[index], context, this.#event);
-      if (refusal === undefined) this.#intake.add(this.#event, receivedAtMs, acknowledgement);
-      else {
+      if (refusal === undefined) {
+        onTaken?.(this.#event);
+        this.#intake.add(this.#event, receivedAtMs, acknowledgement);
+      } else {
         refused.push({ index, code: refusal.code, message: refusal.message });
         this.#rejected.add('http', index, refusal, spans.bytesOf(index), receivedAtMs);
       }

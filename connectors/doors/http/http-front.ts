@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LapseError, messageOf } from '../../../engine/errors/errors.ts';
+import type { AskPartitions } from '../../../engine/intake/event-standing.ts';
 import { Acknowledgement, type Intake } from '../../../engine/intake/intake.ts';
 import type { Clock } from '../../../engine/time/clock.ts';
 import { DEFAULT_EVENT_LIMITS, type EventLimits } from '../../events/event-limits.ts';
@@ -15,6 +16,7 @@ import type { DoorCounters } from '../door-counters.ts';
 import type { RejectedStore } from '../rejected.ts';
 import { BodyRoom, type HeldBody } from './body-room.ts';
 import { clientAddress } from './client-address.ts';
+import { EventCounting, type EventCounts } from './event-counts.ts';
 import { CROWDED, decodeBody, RETRY_AFTER_SECONDS, readBody } from './http-body.ts';
 import { type RefusedEvent, type RequestEvents, RequestIntake } from './http-events.ts';
 import { type HttpProblem, HttpProblemError, sendProblem } from './http-problem.ts';
@@ -32,8 +34,16 @@ export interface HttpDoorOptions {
   readonly newId?: () => string;
   /** @default new RequestTurns() */
   readonly turns?: RequestTurns;
+  /** Counts what becomes of events, for requests that ask. @default nothing is counted */
+  readonly ask?: AskPartitions;
   /** @default new BodyRoom({ clock }) */
   readonly room?: BodyRoom;
+}
+
+export interface Taken {
+  /** In order of their index. */
+  readonly rejected: readonly RefusedEvent[];
+  readonly counts?: EventCounts;
 }
 
 export class HttpFront {
@@ -44,6 +54,7 @@ export class HttpFront {
   readonly #clock: Clock;
   readonly #counters: DoorCounters;
   readonly #newId: () => string;
+  readonly #ask: AskPartitions | undefined;
   readonly #requests: RequestIntake;
   readonly #turns: RequestTurns;
   readonly #room: BodyRoom;
@@ -57,6 +68,7 @@ export class HttpFront {
     this.#counters = options.counters;
     this.limits = options.limits ?? DEFAULT_EVENT_LIMITS;
     this.#newId = options.newId ?? randomUUID;
+    this.#ask = options.ask;
     this.#turns = options.turns ?? new RequestTurns();
     this.#room = options.room ?? new BodyRoom({ clock: options.clock });
     this.repairs = options.counters.repairsOf('http');
@@ -140,19 +152,26 @@ export class HttpFront {
 
   /**
    * Takes the events of a request and waits until the good ones are durable.
-   * @returns the refused ones, in order of their index
+   * @param isCounted what becomes of the good ones is counted
    * @throws HttpProblemError when nothing can be taken now; LapseError when the log fails
    */
-  async take(request: RequestEvents): Promise<readonly RefusedEvent[]> {
+  async take(request: RequestEvents, isCounted = false): Promise<Taken> {
     const closed = this.#closedBecause();
     if (closed !== undefined) throw new HttpProblemError(closed);
     const acknowledgement = new Acknowledgement();
     // Read here and not on arrival: nothing may come between the instant and the intake.
     const receivedAtMs = this.#clock.now();
-    const rejected = this.#requests.take(request, receivedAtMs, this.#newId(), acknowledgement);
+    const counting = isCounted && this.#ask !== undefined ? new EventCounting() : undefined;
+    const rejected = this.#requests.take(request, receivedAtMs, {
+      requestId: this.#newId(),
+      acknowledgement,
+      onTaken: counting && ((event) => counting.add(event)),
+    });
+    const counted = counting?.count(this.#ask!);
     await acknowledgement.close();
     this.#counters.accepted('http', request.events.length - rejected.length);
-    return rejected;
+    const counts = await counted;
+    return counts === undefined ? { rejected } : { rejected, counts };
   }
 
   turnAway(reply: FastifyReply, problem: HttpProblem): FastifyReply {

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ImportLanes, type ImportRefusal } from '../../../app/cli/commands/import-lanes.ts';
 import { parseLine } from '../../../app/cli/commands/import-lines.ts';
 import { LapseClient, retryAfterMsOf } from '../../../app/cli/lapse-client.ts';
+import type { LapseError } from '../../../engine/errors/errors.ts';
 import type { Clock } from '../../../engine/time/clock.ts';
 
 interface Scripted {
@@ -76,6 +77,53 @@ describe('client', () => {
     await client.close();
   });
 
+  test('client: a connection that breaks is tried again, even the very first one', async () => {
+    const url = await scripted([ACCEPTED]);
+    let broken = 0;
+    server!.prependListener('request', (request) => {
+      if (broken++ < 2) request.socket.destroy();
+    });
+    const troubles: string[] = [];
+    const onRetry = ({ code }: LapseError) => void troubles.push(code);
+    const client = new LapseClient({ url, clock: leapingClock(), onRetry });
+    expect(await client.batch('{}')).toMatchObject({ accepted: 1 });
+    expect(troubles).toEqual(['ERR_UNREACHABLE', 'ERR_UNREACHABLE']);
+    await client.close();
+  });
+
+  test('client: a Lapse that has answered is waited for while it restarts', async () => {
+    const url = await scripted([ACCEPTED]);
+    const { port } = server!.address() as { port: number };
+    const clock = leapingClock();
+    const client = new LapseClient({
+      ...{ url, patienceMs: 300_000 },
+      clock: {
+        now: () => clock.now(),
+        at: (atMs, callback) => {
+          // It is back at the third look.
+          const goOn = () => void clock.at(atMs, callback);
+          if (clock.waits.length === 2) server!.listen(port, '127.0.0.1', goOn);
+          else goOn();
+          return () => {};
+        },
+      },
+    });
+    await client.batch('{}');
+    server!.closeAllConnections();
+    await new Promise((resolve) => server!.close(resolve));
+    expect(await client.batch('{}')).toMatchObject({ accepted: 1 });
+    expect(clock.waits).toHaveLength(3);
+    await client.close();
+  });
+
+  test('client: an address at which nothing ever answered is told at once', async () => {
+    const clock = leapingClock();
+    const client = new LapseClient({ url: 'http://127.0.0.1:1', clock });
+    await expect(client.batch('{}')).rejects.toMatchObject({ code: 'ERR_UNREACHABLE' });
+    expect(clock.waits).toEqual([]);
+    await client.close();
+  });
+
   test('client: something that is not Lapse is named as that, at once', async () => {
     const url = await scripted([{ status: 404, body: '<h1>Not here</h1>' }]);
     const clock = leapingClock();
@@ -121,7 +169,7 @@ describe('import lanes', () => {
       laneCount: 1,
       eventsMax: 4,
       bytesMax: 1_000,
-      onAnswer: (count, found) => {
+      onAnswer: ({ accepted: count }, found) => {
         accepted += count;
         refused.push(...found);
       },

@@ -129,7 +129,11 @@ describe('import', () => {
       expect({ exitCode, stdout }).toEqual({
         exitCode: 0,
         stdout: expect.stringMatching(
-          /^3,000 accepted, 0 rejected, [\d,]+ events\/s, in \S+ s\.\n$/,
+          new RegExp(
+            `^3,000 accepted, 0 rejected, [\\d,]+ events/s, in \\S+ s\\.\nOf the accepted, ${run === 0 ? '3,000' : '0'} are new, ` +
+              `${run === 0 ? '0' : '3,000'} were known and are ignored, 0 are too old or too far ahead to ` +
+              'trigger, and no campaign asks about 0\\.\n$',
+          ),
         ),
       });
     }
@@ -140,6 +144,21 @@ describe('import', () => {
     const identities = received.map(({ body }) => /"Identity":"([^"]*)"/.exec(body)![1]!);
     const again = identities.filter((identity) => identity.startsWith('again-'));
     expect(again.sort()).toEqual([...users].sort());
+  });
+
+  test('import --json: counts what is new, known, too old, and of no campaign', async () => {
+    const path = join(folder, 'kinds.ndjson');
+    const at = (hoursAgo: number) => new Date(Date.now() - hoursAgo * 3_600_000).toISOString();
+    const lines = [
+      bought('kinds-1', { messageId: 'k1' }),
+      bought('kinds-1', { messageId: 'k1' }),
+      bought('kinds-2', { messageId: 'k2', timestamp: at(73) }),
+      JSON.stringify({ type: 'track', userId: 'kinds-3', event: 'Nobody Asks' }),
+    ];
+    writeFileSync(path, lines.join('\n'));
+    const { stdout } = await lapse(['import', path, '--url', url, '--json']);
+    const counts = { accepted: 4, new: 1, known: 1, tooOld: 1, unasked: 1, rejected: 0 };
+    expect(JSON.parse(stdout)).toMatchObject(counts);
   });
 
   test('import: a file that is missing is said before anything is sent', async () => {

@@ -79,3 +79,18 @@ describe('dedupe table', () => {
     expect(frozen).toEqual(copy);
   });
 });
+
+test('dedupe: has says what isNew would say, and remembers nothing', () => {
+  const windowMs = 60_000;
+  const table = new DedupeTable(windowMs);
+  expect([table.has(1, 2, 0), table.has(1, 2, 0)]).toEqual([false, false]);
+  table.isNew(1, 2, 1_000);
+  table.isNew(0, 0, 1_000);
+  expect(table.has(0, 0, 1_000)).toBe(true);
+  for (const nowMs of [1_000, 1_000 + windowMs, 1_999 + windowMs, 2_000 + windowMs]) {
+    const wanted = table.has(1, 2, nowMs);
+    const copy = new DedupeTable(windowMs);
+    copy.restore(table.freeze());
+    expect(copy.isNew(1, 2, nowMs), String(nowMs)).toBe(!wanted);
+  }
+});
