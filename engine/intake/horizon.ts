@@ -1,4 +1,9 @@
 import type { Clock } from '../time/clock.ts';
+import { type Timed, TimeHeap } from './time-heap.ts';
+
+interface Waiting extends Timed {
+  readonly callback: () => void;
+}
 
 /**
  * How far time has come for certain: everything received before the horizon has been added to the
@@ -13,7 +18,8 @@ export class Horizon {
   readonly #clock: Clock;
   readonly #doors = new Set<HorizonDoor>();
   /** In order of time; of equal times in order of asking. */
-  readonly #waiting: { atMs: number; callback: () => void }[] = [];
+  readonly #waiting = new TimeHeap<Waiting>();
+  #asked = 0;
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #cancelWake: (() => void) | undefined;
   #isReleasing = false;
@@ -51,10 +57,9 @@ export class Horizon {
 
   /** Calls back once, as soon as `atMs` lies before the horizon; perhaps at once. */
   wait(atMs: number, callback: () => void): void {
-    let i = this.#waiting.length;
-    while (i > 0 && this.#waiting[i - 1]!.atMs > atMs) i--;
-    this.#waiting.splice(i, 0, { atMs, callback });
-    if (i === 0) this.#release();
+    const one = { atMs, order: this.#asked++, callback };
+    this.#waiting.add(one);
+    if (this.#waiting.first === one) this.#release();
   }
 
   get waitingCount(): number {
@@ -63,7 +68,7 @@ export class Horizon {
 
   /** Forgets who waits. */
   close(): void {
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#disarm();
   }
 
@@ -73,7 +78,7 @@ export class Horizon {
     this.#isReleasing = true;
     try {
       const horizonMs = this.atMs;
-      while (this.#waiting.length > 0 && this.#waiting[0]!.atMs < horizonMs) {
+      while ((this.#waiting.first?.atMs ?? Infinity) < horizonMs) {
         this.#waiting.shift()!.callback();
       }
     } finally {
@@ -83,7 +88,7 @@ export class Horizon {
   }
 
   #arm(): void {
-    const first = this.#waiting[0];
+    const first = this.#waiting.first;
     if (first === undefined) {
       this.#disarm();
       return;

@@ -2,6 +2,7 @@ import { EnvelopeWriter } from '../envelope/envelope-writer.ts';
 import { type Leave, RecordFlag, RecordKind } from '../envelope/records.ts';
 import type { Acknowledgement } from './acknowledgement.ts';
 import { type Hold, IntakeHolds } from './intake-holds.ts';
+import { Ring } from './ring.ts';
 
 /** An envelope on its way. */
 export interface Sealed {
@@ -50,7 +51,7 @@ export class IntakeLane {
   readonly #waiting: Sealed[] = [];
   #sealedCount = 0;
   #settledCount = 0;
-  readonly #marks: Mark[] = [];
+  readonly #marks = new Ring<Mark>();
   readonly #onSealed: (bytesMore: number) => void;
 
   /** @param onSealed told by how much an envelope has grown when it was finished */
@@ -139,7 +140,7 @@ export class IntakeLane {
   /** One envelope has been stored or refused. */
   settled(): void {
     this.#settledCount++;
-    while (this.#marks.length > 0 && this.#marks[0]!.envelopes <= this.#settledCount) {
+    while ((this.#marks.first?.envelopes ?? Infinity) <= this.#settledCount) {
       this.#marks.shift()!.callback();
     }
   }

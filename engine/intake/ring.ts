@@ -1,14 +1,25 @@
-/** First in, first out, of at most `capacity` values; an array's `shift` moves all the others. */
+/** First in, first out; an array's `shift` moves all the others. Grows, and gives no room back. */
 export class Ring<T> {
-  readonly #values: (T | undefined)[];
+  #values: (T | undefined)[];
   #head = 0;
   #length = 0;
 
-  constructor(capacity: number) {
+  /** @param capacity of how many values it has room before it grows */
+  constructor(capacity = 1) {
     this.#values = new Array<T | undefined>(capacity).fill(undefined);
   }
 
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The value that `shift` would give. */
+  get first(): T | undefined {
+    return this.#length === 0 ? undefined : this.#values[this.#head];
+  }
+
   push(value: T): void {
+    if (this.#length === this.#values.length) this.#grow();
     this.#values[(this.#head + this.#length++) % this.#values.length] = value;
   }
 
@@ -19,5 +30,13 @@ export class Ring<T> {
     this.#head = (this.#head + 1) % this.#values.length;
     this.#length--;
     return value;
+  }
+
+  #grow(): void {
+    const { length } = this.#values;
+    const values = new Array<T | undefined>(length * 2).fill(undefined);
+    for (let i = 0; i < length; i++) values[i] = this.#values[(this.#head + i) % length];
+    this.#values = values;
+    this.#head = 0;
   }
 }

@@ -1,12 +1,14 @@
+import { Ring } from './ring.ts';
+
 /**
  * Work on users that has to be done in the order in which it came, and some of which takes time:
  * while two ids become one user, what comes for either waits, and nobody else does.
  */
 export class UserQueues {
   /** By user; the first of a queue is under way or about to be. A user with none is free. */
-  readonly #queues = new Map<string, Turn[]>();
+  readonly #queues = new Map<string, Ring<Turn>>();
   /** At the head of all their queues, not started yet. */
-  #ready: Turn[] = [];
+  #ready = new Ring<Turn>();
   #isStarting = false;
 
   get isIdle(): boolean {
@@ -26,11 +28,14 @@ export class UserQueues {
     const turn: Turn = { users: [...new Set(users)], start, ahead: 0 };
     for (const user of turn.users) {
       const queue = this.#queues.get(user);
-      if (queue === undefined) this.#queues.set(user, [turn]);
-      else {
+      if (queue !== undefined) {
         queue.push(turn);
         turn.ahead++;
+        continue;
       }
+      const own = new Ring<Turn>();
+      own.push(turn);
+      this.#queues.set(user, own);
     }
     if (turn.ahead > 0) return;
     this.#ready.push(turn);
@@ -40,7 +45,7 @@ export class UserQueues {
   /** Forgets everything. */
   clear(): void {
     this.#queues.clear();
-    this.#ready = [];
+    this.#ready = new Ring<Turn>();
   }
 
   /** One after the other: a user with thousands waiting must not use up the stack. */
@@ -61,9 +66,9 @@ export class UserQueues {
     for (const user of turn.users) {
       const queue = this.#queues.get(user);
       // Forgotten meanwhile.
-      if (queue?.[0] !== turn) continue;
+      if (queue?.first !== turn) continue;
       queue.shift();
-      const next = queue[0];
+      const next = queue.first;
       if (next === undefined) this.#queues.delete(user);
       else if (--next.ahead === 0) this.#ready.push(next);
     }

@@ -17,4 +17,30 @@ describe('holds of a lane', () => {
       expect(holds.limitMs).toBe(Math.min(...held.map((one) => one.atMs)));
     }
   });
+
+  test.each([
+    ['in order of time', (i: number) => i],
+    ['against the order of time', (i: number) => -i],
+    ['of one time', () => 0],
+  ])('a hold costs the logarithm of how many there are, %s', (_, atMsOf) => {
+    const stepsOfOne = (count: number) => {
+      const holds = new IntakeHolds();
+      const held = Array.from({ length: count }, (_unused, i) => holds.add(atMsOf(i)));
+      for (const hold of held) holds.release(hold);
+      return holds.steps / count;
+    };
+    const [few, many] = [1_024, 16 * 1_024];
+    // Of a heap whose height grows from 10 to 14; a list would cost 16 times as much.
+    expect(stepsOfOne(many)).toBeLessThan(2 * stepsOfOne(few) + 2);
+  });
+
+  test('one that is held for long keeps nothing in memory that comes and goes meanwhile', () => {
+    const holds = new IntakeHolds();
+    holds.add(0);
+    for (let atMs = 1; atMs <= STEPS; atMs++) {
+      holds.release(holds.add(atMs));
+      expect(holds.size).toBeLessThanOrEqual(2);
+    }
+    expect(holds.limitMs).toBe(0);
+  });
 });

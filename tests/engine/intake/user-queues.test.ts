@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { UserQueues } from '../../../engine/intake/user-queues.ts';
 import { Prng } from '../../support/prng.ts';
 
@@ -74,6 +74,26 @@ test('a hundred thousand that wait for one user do not use up the stack', () => 
   expect(started).toBe(0);
   letGo();
   expect([started, queues.isIdle]).toEqual([waiting, true]);
+});
+
+test('one more that waits costs the same, whether few wait or many', () => {
+  // What `shift` costs: it moves all that stands behind.
+  let moved = 0;
+  const { shift } = Array.prototype;
+  const spy = vi.spyOn(Array.prototype, 'shift').mockImplementation(function (this: unknown[]) {
+    moved += this.length;
+    return shift.call(this);
+  });
+  const waiting = 2_000;
+  const queues = new UserQueues();
+  let letGo = () => {};
+  queues.run(['ann'], (done) => {
+    letGo = done;
+  });
+  for (let i = 0; i < waiting; i++) queues.run(['ann', `${i}`], (done) => done());
+  letGo();
+  spy.mockRestore();
+  expect([queues.isIdle, moved <= waiting]).toEqual([true, true]);
 });
 
 test('what was forgotten never starts, and its end disturbs nothing', () => {
