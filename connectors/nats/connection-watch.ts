@@ -15,12 +15,10 @@ export async function watchConnection(
   conditions: ConditionReporter,
   { onAway, onBack, onError }: ConnectionCalls,
 ): Promise<void> {
-  let server = connection.getServer();
   for await (const status of connection.status()) {
     if (status.type === 'error') onError?.(status.error);
     if (status.type === 'disconnect') {
-      server = status.server;
-      const sentence = `Lapse has lost its connection to NATS at ${server} and tries to make it again. Until then events and timers wait.`;
+      const sentence = `Lapse has lost its connection to NATS at ${status.server} and tries to make it again. Until then events and timers wait.`;
       conditions.begin('nats-away', '', sentence);
       onAway?.();
     }

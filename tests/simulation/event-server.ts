@@ -1,4 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { StreamPosition } from '../../connectors/doors/nats/source-position.ts';
 import type { Life, Scheduler } from './scheduler.ts';
 import { type NatsNetwork, SimulatedConnection } from './simulated-connection.ts';
 import { SimulatedJetStream } from './simulated-jetstream.ts';
@@ -28,6 +29,24 @@ export class EventServer implements NatsNetwork {
 
   get lastSequence(): number {
     return this.server.lastOf(STREAM);
+  }
+
+  /** Which stream of its name there is; undefined before the first. */
+  get created(): string | undefined {
+    return this.server.createdOf(STREAM);
+  }
+
+  /**
+   * The stream is deleted and made anew. What was not read of it would be lost, so only one that
+   * was read whole is.
+   * @returns whether it was
+   */
+  makeAnew(read: StreamPosition | undefined): boolean {
+    const isRead = read?.created === this.created && read?.sequence === this.lastSequence;
+    const isOlder = Date.parse(this.created ?? '') < Math.floor(this.scheduler.nowMs);
+    if (!isRead || !isOlder || this.lastSequence === 0) return false;
+    this.server.makeAnew(STREAM);
+    return true;
   }
 
   connect(life: Life): NatsConnection {

@@ -147,10 +147,12 @@ function isAtRest(world: World): boolean {
 
 /** What there is still to do; empty when there is nothing. */
 function describeUnrest({ process, producer, workload, archive, events }: World): string {
-  const published = events?.lastSequence ?? 0;
+  const { sequence = 0, created } = process?.natsPosition ?? {};
   if (producer.waiting > 0) return `${producer.waiting} requests are not acknowledged`;
   if (process === undefined || !process.isReady) return 'no process is ready';
-  if (process.natsSequence < published) return 'the NATS door has not read all';
+  if (events !== undefined && created !== events.created)
+    return 'the NATS door reads an old stream';
+  if (sequence < (events?.lastSequence ?? 0)) return 'the NATS door has not read all';
   if ((process.intake?.bytesInFlight ?? 0) > 0) return 'the intake has not ended';
   if (process.runners.length < workload.partitionCount) return 'partitions are not open';
   for (const runner of process.runners) {

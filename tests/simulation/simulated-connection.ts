@@ -133,6 +133,10 @@ export class SimulatedConnection {
     return { [Symbol.asyncIterator]: () => ({ next }) };
   }
 
+  getServer(): string {
+    return 'simulated';
+  }
+
   isClosed(): boolean {
     return this.#isClosed;
   }

@@ -94,6 +94,26 @@ export class SimulatedJetStream {
     return this.#streams.get(stream)?.lastSeq ?? 0;
   }
 
+  /** When a stream was created, as the server says it. */
+  createdOf(stream: string): string | undefined {
+    const known = this.#streams.get(stream);
+    return known && new Date(known.createdAtMs).toISOString();
+  }
+
+  /** Somebody deletes a stream and makes it again, with the same settings. */
+  makeAnew(name: string): void {
+    const old = this.#streams.get(name);
+    if (old === undefined) return;
+    for (const { pulls } of old.consumers.values()) {
+      for (const pull of pulls) {
+        pull.isOver = true;
+        pull.deliver(pull.inbox, status(pull.inbox, 409, 'Consumer Deleted'));
+      }
+    }
+    this.#streams.delete(name);
+    this.#createStream(name, old.config as unknown as Record<string, unknown>);
+  }
+
   /** Serves one request; the answer is JSON. */
   request(subject: string, data: Uint8Array, headers: MsgHdrs | undefined): Uint8Array {
     try {
@@ -218,8 +238,10 @@ export class SimulatedJetStream {
     const found =
       last !== undefined
         ? stream.messages.findLast(({ subject }) => isMatch(last, subject))
-        : stream.messages.find(
-            (one) => one.seq >= (seq ?? 0) && (next === undefined || isMatch(next, one.subject)),
+        : stream.messages.find((one) =>
+            next === undefined
+              ? one.seq === seq
+              : one.seq >= (seq ?? 0) && isMatch(next, one.subject),
           );
     if (found === undefined) throw new ApiError(404, 10037, 'no message found');
     const { subject, data, headers, storedAtMs } = found;

@@ -1,21 +1,11 @@
-import type { NatsConnection } from '@nats-io/transport-node';
 import { DoorCounters } from '../../connectors/doors/door-counters.ts';
-import { NatsDoor } from '../../connectors/doors/nats/nats-door.ts';
-import type { RejectedStore } from '../../connectors/doors/rejected.ts';
+import { NatsDoor, type NatsDoorOptions } from '../../connectors/doors/nats/nats-door.ts';
 import { externalError, messageOf } from '../../engine/errors/errors.ts';
-import type { Intake } from '../../engine/intake/intake.ts';
-import type { Log } from '../../engine/log/log.ts';
-import type { Clock } from '../../engine/time/clock.ts';
 
 /** Opens the real door, held until the partitions are there, as `serve` does. */
-export async function openNatsDoor(options: {
-  readonly connection: NatsConnection;
-  readonly intake: Intake;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly rejected: RejectedStore;
-  readonly onTrouble: (error: Error) => void;
-}): Promise<NatsDoor> {
+export async function openNatsDoor(
+  options: Omit<NatsDoorOptions, 'counters' | 'isHeld'>,
+): Promise<NatsDoor> {
   try {
     return await NatsDoor.open({ ...options, counters: new DoorCounters(), isHeld: true });
   } catch (error) {

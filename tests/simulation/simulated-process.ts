@@ -1,6 +1,7 @@
 import { laneDefinitions } from '../../app/serve/lane-definitions.ts';
 import { RequestIntake } from '../../connectors/doors/http/http-events.ts';
 import type { NatsDoor } from '../../connectors/doors/nats/nats-door.ts';
+import type { StreamPosition } from '../../connectors/doors/nats/source-position.ts';
 import { RejectedStore } from '../../connectors/doors/rejected.ts';
 import { DEFAULT_EVENT_LIMITS } from '../../connectors/events/event-limits.ts';
 import { noRepairs } from '../../connectors/events/repairs.ts';
@@ -190,19 +191,24 @@ export class SimulatedProcess {
       log,
       clock: this.clock,
       rejected: this.#rejected!,
-      onTrouble: (error) => {
-        scheduler.coverage.met('NATS door in trouble');
-        if (error.message.startsWith('Events could not be stored')) {
-          scheduler.coverage.met('NATS door read again what was not stored');
-        }
-        tell(`NATS door: ${error.message}`);
+      conditions: {
+        begin: (_cause, _where, message) => {
+          scheduler.coverage.met('NATS door in trouble');
+          tell(`NATS door: ${message}`);
+        },
+        over() {},
+      },
+      onReadAgain: () => scheduler.coverage.met('NATS door read again what was not stored'),
+      onNotice: ({ message }) => {
+        scheduler.coverage.met('NATS door read a stream made anew');
+        tell(`NATS door: ${message}`);
       },
     });
   }
 
   /** Of the messages of the NATS door, all up to this one are durable. */
-  get natsSequence(): number {
-    return this.#natsDoor?.durableSequence ?? 0;
+  get natsPosition(): StreamPosition | undefined {
+    return this.#natsDoor?.position;
   }
 
   /** Every thread has a connection of its own. */

@@ -285,6 +285,12 @@ export class World {
     if (this.events === undefined) return;
     this.#met('events of NATS away');
     this.events.away(awayMs);
+    // By the hand of somebody who sees that all is read, while the server is away and when it is back.
+    for (const ms of [0, 2 * awayMs]) this.scheduler.after(ms, undefined, () => this.#makeAnew());
+  }
+
+  #makeAnew(): void {
+    if (this.events?.makeAnew(this.#process?.natsPosition)) this.#met('events of NATS made anew');
   }
 
   #met(feature: Feature, times = 1): void {

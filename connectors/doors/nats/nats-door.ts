@@ -4,62 +4,25 @@
  * docs/decisions/0004-nats-door.md.
  */
 import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
-import { type Msg, type NatsConnection, nuid } from '@nats-io/transport-node';
-import { externalError, type LapseError } from '../../../engine/errors/errors.ts';
-import { type ConditionReporter, silentReporter } from '../../../engine/health/conditions.ts';
+import { type Msg, nuid } from '@nats-io/transport-node';
+import { externalError } from '../../../engine/errors/errors.ts';
+import { silentReporter } from '../../../engine/health/conditions.ts';
 import type { HorizonDoor } from '../../../engine/intake/horizon.ts';
-import type { Intake } from '../../../engine/intake/intake.ts';
-import type { Log } from '../../../engine/log/log.ts';
-import type { Clock } from '../../../engine/time/clock.ts';
-import {
-  BEHIND_HISTORY_MS,
-  DEFAULT_EVENT_LIMITS,
-  type EventLimits,
-} from '../../events/event-limits.ts';
+import { BEHIND_HISTORY_MS, DEFAULT_EVENT_LIMITS } from '../../events/event-limits.ts';
 import { watchConnection } from '../../nats/connection-watch.ts';
 import type { DeliveryCursor } from '../../nats/delivery-cursor.ts';
 import { PullSession } from '../../nats/pull-session.ts';
-import type { DoorCounters } from '../door-counters.ts';
-import type { RejectedStore } from '../rejected.ts';
 import { type Chunk, ChunkTrail } from './chunk-trail.ts';
 import { ensureEventStream } from './event-stream.ts';
 import { FollowedStream } from './followed-stream.ts';
+import type { NatsDoorOptions } from './nats-door-options.ts';
 import { PayloadIntake } from './payload-intake.ts';
 import { ReachProbe } from './reach-probe.ts';
 import { SourcePosition, type StreamPosition } from './source-position.ts';
 import { identityOf } from './stream-identity.ts';
 import { UnlessLost } from './unless-lost.ts';
 
-export interface NatsDoorOptions {
-  /** Stays the caller's: it is not closed with the door. */
-  readonly connection: NatsConnection;
-  readonly intake: Intake;
-  /** Where the position is kept. */
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly rejected: RejectedStore;
-  readonly counters: DoorCounters;
-  /** @default DEFAULT_EVENT_LIMITS */
-  readonly limits?: EventLimits;
-  /** The subject of events. @default events.> */
-  readonly events?: string;
-  /** @default LAPSE_EVENTS */
-  readonly stream?: string;
-  /** Of a stream that we create. @default 1 */
-  readonly replicas?: number;
-  /** Of a stream that we create. @default 7 d */
-  readonly retentionMs?: number;
-  /**
-   * Joins the horizon without reading, until `start()`. So the door can be opened before all that
-   * asks for ticks or appends control records, and reads when they are there.
-   * @default false
-   */
-  readonly isHeld?: boolean;
-  /** Told what is wrong, and when it is over; the door goes on by itself. */
-  readonly conditions?: ConditionReporter;
-  /** Told what happened once and has no end. */
-  readonly onNotice?: (notice: LapseError) => void;
-}
+export type { NatsDoorOptions } from './nats-door-options.ts';
 
 const DEFAULT_EVENTS = 'events.>';
 /** Sequences of a stream count from 1. */
@@ -89,6 +52,8 @@ export class NatsDoor {
   /** A part of what was read is not stored: nothing more counts until it is read again. */
   #isLost = false;
   #session: PullSession | undefined;
+  /** Its consumer is one of this very stream; until then what it has to come says nothing. */
+  #isSure = false;
   #trail: ChunkTrail;
   #chunk: Chunk | undefined;
   /** Consumer sequence of the last message that was taken. */
@@ -222,6 +187,7 @@ export class NatsDoor {
   async #read(): Promise<void> {
     this.#trail = this.#newTrail();
     this.#isLost = false;
+    this.#isSure = false;
     await this.#unlessLost.answered(this.#renewIfOther());
     let session: PullSession | undefined;
     const broken = new Promise<void>((resolve, reject) => {
@@ -235,6 +201,7 @@ export class NatsDoor {
       // Once more: the consumer is one of the stream that was there when it was made.
       if (await this.#unlessLost.answered(this.#renewIfOther())) return;
       this.#stream.readable();
+      this.#isSure = true;
       this.#probe.restart();
       this.#pull(this.#session);
       await broken;
@@ -245,12 +212,13 @@ export class NatsDoor {
 
   /** Makes sure that the position is one of the stream that is there. @returns whether it was not */
   async #renewIfOther(): Promise<boolean> {
-    if (!(await this.#stream.isRenewed(this.#lastPosition()))) return false;
+    if (!(await this.#stream.isRenewed(this.position))) return false;
     await this.#renew();
     return true;
   }
 
-  #lastPosition(): StreamPosition {
+  /** How far everything is durable, and in which stream of its name. */
+  get position(): StreamPosition {
     return {
       sequence: this.#durableSequence ?? NOTHING_READ,
       storedAtMs: this.#durableStoredAtMs,
@@ -301,10 +269,10 @@ export class NatsDoor {
       onDurable: ({ lastSequence, lastStoredAtMs }) => {
         this.#durableSequence = lastSequence;
         this.#durableStoredAtMs = lastStoredAtMs;
-        this.#position.set(this.#lastPosition());
+        this.#position.set(this.position);
       },
       // What failed is read again, and the log itself says why it failed.
-      onFailure: () => {},
+      onFailure: () => this.#options.onReadAgain?.(),
     });
   }
 
@@ -354,7 +322,8 @@ export class NatsDoor {
   async #reach(): Promise<{ consumerSequence: number }> {
     if (this.#stream.isMissing) return await this.#reachOfNone();
     const session = this.#session;
-    if (session === undefined) throw externalError('ERR_NATS_DOOR', 'There is no consumer.');
+    if (session === undefined || !this.#isSure)
+      throw externalError('ERR_NATS_DOOR', 'There is no consumer.');
     try {
       return { consumerSequence: await session.reach() };
     } catch (error) {

@@ -98,13 +98,15 @@ export class StreamOrigins {
     const known = this.#known.get(kind);
     if (known === undefined) return;
     const name = streamOf(this.#prefix, kind);
+    // Of several questions under way the later one may be answered first.
+    const least = known.lastSequence;
     const { created, state } = await this.#look(name);
     if (created !== known.created) throw replacedError(name, known.created, created);
-    if (state.last_seq < known.lastSequence) {
-      const reason = `it ended at ${known.lastSequence} and ends at ${state.last_seq} now`;
+    if (state.last_seq < least) {
+      const reason = `it ended at ${least} and ends at ${state.last_seq} now`;
       throw goneError(name, reason);
     }
-    known.lastSequence = state.last_seq;
+    known.lastSequence = Math.max(known.lastSequence, state.last_seq);
   }
 
   async #look(name: string): Promise<StreamInfo> {
