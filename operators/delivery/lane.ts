@@ -38,12 +38,6 @@ export interface LaneOptions extends LaneDefinitions {
   readonly deliveryBytesMax?: number;
 }
 
-/** Kept by `poll` for `onResult`. */
-interface Flight {
-  readonly batch: Batch;
-  readonly campaignId: string;
-}
-
 /**
  * The life of the deliveries of one webhook, from the lane's log to their outcomes. Pure: it has
  * no clock, does no I/O, and equal calls give equal answers, so `serve` and `simulate` run it
@@ -70,7 +64,8 @@ export class Lane {
     (batch, atMs) => batch.state === 'waiting' && batch.retryAtMs === atMs,
   );
   readonly #expiries = new Deadlines<Entry | Batch>(isExpirable);
-  readonly #flights = new Map<number, Flight>();
+  /** Batches under way, by the handles of their attempts. */
+  readonly #flights = new Map<number, Batch>();
   #ready: Batch[] = [];
   readonly #outbox = new Outbox();
   #handle = 0;
@@ -130,7 +125,7 @@ export class Lane {
   /** See `SenderLane.poll`. */
   poll(nowMs: number, wallMs = nowMs): SenderAttempt | undefined {
     this.#expire(nowMs);
-    if (this.#flights.size >= this.#webhook.maxInFlight) return;
+    if (this.#flights.size >= this.#pace.flightsMax(this.#webhook.maxInFlight)) return;
     if (this.#pace.freeAtMs(0, nowMs) > nowMs) return;
     const batch = this.#nextReady() ?? this.#retries.takeDue(nowMs) ?? this.#form(nowMs);
     return batch === undefined ? undefined : this.#start(batch, nowMs, wallMs);
@@ -139,7 +134,7 @@ export class Lane {
   /** When `poll` may next have something if nothing else happens, Unix ms; may be past. */
   nextWakeAtMs(nowMs: number): number | undefined {
     let atMs = this.#expiries.nextAtMs() ?? Number.POSITIVE_INFINITY;
-    const free = this.#webhook.maxInFlight - this.#flights.size;
+    const free = this.#pace.flightsMax(this.#webhook.maxInFlight) - this.#flights.size;
     const consider = (workAtMs: number | undefined, ahead: number) => {
       if (workAtMs === undefined || free <= ahead) return;
       atMs = Math.min(atMs, Math.max(workAtMs, this.#pace.freeAtMs(ahead, nowMs)));
@@ -151,11 +146,11 @@ export class Lane {
   }
 
   onResult(attempt: SenderAttempt, result: TransportResult, nowMs: number): void {
-    const flight = this.#flights.get(attempt.handle);
-    if (flight === undefined) return;
+    const batch = this.#flights.get(attempt.handle);
+    if (batch === undefined) return;
     this.#flights.delete(attempt.handle);
-    const { batch } = flight;
     this.#outbox.answered(batch);
+    this.#pace.heard(result, attempt.startedAtMs, nowMs);
     const facts: AttemptFacts = {
       attempt: attempt.attempt,
       startedAtMs: attempt.startedAtMs,
@@ -304,7 +299,7 @@ export class Lane {
     const attempt = batch.attempts + 1;
     const handle = ++this.#handle;
     this.#move(batch, 'inFlight');
-    this.#flights.set(handle, { batch, campaignId });
+    this.#flights.set(handle, batch);
     this.#pace.take(nowMs);
     const request = requestOf({
       webhook: this.#webhook,

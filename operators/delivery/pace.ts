@@ -1,4 +1,5 @@
 import type { TransportResult } from '../../engine/sender/transport.ts';
+import { Breaker } from './breaker.ts';
 import { type Rate, RateLimit } from './rate-limit.ts';
 import { holdUntilMsOf, RETRY_AFTER_MS_MAX } from './retry.ts';
 
@@ -10,9 +11,10 @@ const HOLD_MARGIN_MS = 1_000;
  */
 const HOLD_MS_MIN = 1_000;
 
-/** When a lane may send: its rate, and how long its receiver has asked it to wait. */
+/** When a lane may send: its rate, its breaker, and how long its receiver has asked it to wait. */
 export class Pace {
   readonly #rate: RateLimit;
+  readonly #breaker = new Breaker();
   #holdUntilMs = 0;
 
   constructor(rate: Rate | undefined) {
@@ -25,7 +27,18 @@ export class Pace {
 
   /** When a request may start, Unix ms, if `ahead` others take their turn first; may be past. */
   freeAtMs(ahead: number, nowMs: number): number {
-    return Math.max(this.#holdUntilMs, this.#rate.freeAtMs(ahead, nowMs));
+    const { openUntilMs } = this.#breaker;
+    return Math.max(this.#holdUntilMs, openUntilMs, this.#rate.freeAtMs(ahead, nowMs));
+  }
+
+  /** How many requests may be under way at a time, of so many that the webhook allows. */
+  flightsMax(maxInFlight: number): number {
+    return this.#breaker.isClosed ? maxInFlight : 1;
+  }
+
+  /** An answer has come, whatever it is. */
+  heard(result: TransportResult, startedAtMs: number, nowMs: number): void {
+    this.#breaker.answered(result, startedAtMs, nowMs);
   }
 
   /** A request starts. */
