@@ -123,6 +123,10 @@ export class SimulatedConnection {
     return { unsubscribe: () => this.#subscriptions.delete(subscription) };
   }
 
+  getServer(): string {
+    return 'simulated:4222';
+  }
+
   status(): AsyncIterable<Status> {
     const next = () =>
       new Promise<IteratorResult<Status>>((resolve) => {
