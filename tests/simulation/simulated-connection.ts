@@ -123,10 +123,6 @@ export class SimulatedConnection {
     return { unsubscribe: () => this.#subscriptions.delete(subscription) };
   }
 
-  getServer(): string {
-    return 'simulated:4222';
-  }
-
   status(): AsyncIterable<Status> {
     const next = () =>
       new Promise<IteratorResult<Status>>((resolve) => {
