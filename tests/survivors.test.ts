@@ -16,7 +16,7 @@ import { writeFence } from '../connectors/logs/embedded/lmdb-schema.ts';
 import { Storage } from '../connectors/logs/embedded/storage.ts';
 import { openStorageFolder } from '../connectors/logs/embedded/storage-folder.ts';
 import { JetStreamAppender } from '../connectors/logs/jetstream/jetstream-appender.ts';
-import { ensureStream } from '../connectors/logs/jetstream/streams.ts';
+import { ensureStream, type StreamClients } from '../connectors/logs/jetstream/streams.ts';
 import { EgressGuard } from '../connectors/webhook/egress/egress-guard.ts';
 import { WebhookTransport } from '../connectors/webhook/webhook-transport.ts';
 import { PartitionState } from '../engine/partition/partition-state.ts';
@@ -145,12 +145,12 @@ test('J2: ids of messages are known for longer than an append is tried', async (
     Promise.reject(new JetStreamApiError({ code: 404, err_code: 10059, description: 'no' }));
   const add = async (made: object) => {
     config = made;
+    return { created: '2026-01-05T09:00:00Z' };
   };
-  await ensureStream({ streams: { info, add } } as never, 'in', {
-    prefix: 'lapse',
-    replicas: 1,
-    create: true,
-  });
+  const manager = { streams: { info, add, getMessage: async () => null } };
+  const client = { publish: async () => ({}) };
+  const clients = { manager, client } as unknown as StreamClients;
+  await ensureStream(clients, 'in', { prefix: 'lapse', replicas: 1, create: true });
   expect(config.duplicate_window).toBeGreaterThanOrEqual(30_000 * 1e6);
 });
 

@@ -4,6 +4,8 @@ import type { World } from './world.ts';
 const REQUEST_BYTES_MAX = 64 * 1_024;
 /** What the NATS door has asked for comes whole: in these runs at most so much, held or gathered. */
 const PULLED_BYTES_MAX = 64 * 1_024;
+/** With events of the largest size a pull brings as many bytes as it may ask for. */
+const PULLED_LARGEST_BYTES_MAX = 4 * 1_024 * 1_024 + 64 * 1_024;
 const OUTPUTS_WAITING_MAX = 20_000;
 const ENVELOPE_DELIVERIES_MAX = 500;
 
@@ -12,7 +14,8 @@ export function checkQueues(world: World): void {
   for (const process of world.processes) {
     if (process.life.isOver) continue;
     const bytes = process.intake?.bytesInFlight ?? 0;
-    const pulledBytesMax = world.events === undefined ? 0 : PULLED_BYTES_MAX;
+    const pulledMax = world.workload.hasLargest ? PULLED_LARGEST_BYTES_MAX : PULLED_BYTES_MAX;
+    const pulledBytesMax = world.events === undefined ? 0 : pulledMax;
     if (bytes > world.limits.inFlightBytesMax + REQUEST_BYTES_MAX + pulledBytesMax) {
       world.problem(`the intake of ${process.life.name} has ${bytes} bytes in flight`);
     }

@@ -70,6 +70,8 @@ export const FEATURES = {
     'event too far ahead, taken as now': 250,
     'event for history only': 300,
     'event of a skewed clock': 450,
+    'event of exactly the largest size': 10,
+    'more shapes of properties than a byte numbers': 15,
     'profile changed': 450,
     'action qualified': 200,
     'inaction qualified': 400,

@@ -88,6 +88,8 @@ export interface Workload {
   readonly roundMs: number;
   /** When the last one is first sent, ms after the start. */
   readonly endMs: number;
+  /** Some events have as many bytes as one may have. */
+  readonly hasLargest?: true;
 }
 
 /** Draws campaigns, events and changes; the faults are drawn elsewhere. */

@@ -4,6 +4,7 @@ import { partitionDefinitions } from '../../operators/partition-definitions.ts';
 import { Prng } from '../support/prng.ts';
 import { Archive } from './archive.ts';
 import type { Feature } from './coverage.ts';
+import { withSizes } from './draw-sizes.ts';
 import { EmbeddedHome } from './embedded-home.ts';
 import { EventServer } from './event-server.ts';
 import {
@@ -28,6 +29,8 @@ import { type DefinitionsPlan, drawWorkload, type Workload } from './workload.ts
 
 export const START_MS = Date.parse('2026-01-05T09:00:00Z');
 const RESTART_MS_MAX = 2_000;
+/** Makes another stream of chance of a seed. */
+const SIZES_STREAM = 0x517e5;
 
 const KILLED_AT: Readonly<Record<Moment, Feature>> = {
   checkpoint: 'process killed when a checkpoint got its name',
@@ -70,16 +73,17 @@ export class World {
     const prng = new Prng(seed);
     // Joins by way of NATS, and a log that takes hardly anything for a while, again and again.
     const isStormy = prng.chance(0.1);
-    this.workload = drawWorkload(prng, isStormy);
-    const webhooks = this.workload.versions[0]!.plan.webhooks;
+    const drawn = drawWorkload(prng, isStormy);
+    const webhooks = drawn.versions[0]!.plan.webhooks;
     this.faults = drawFaults(prng, {
-      spanMs: this.workload.endMs + 5_000,
+      spanMs: drawn.endMs + 5_000,
       webhooks: webhooks.length,
       hasZombies: true,
       isStormy,
     });
     this.limits = drawLimits(prng);
     this.scheduler = new Scheduler(prng.below(2 ** 32), START_MS);
+    this.workload = withSizes(new Prng(seed ^ SIZES_STREAM), drawn, this.scheduler.coverage);
     this.wall = new WallClock(this.scheduler);
     this.trace = new Trace(keepsTrace);
     this.disk = new SimulatedDisk(this.scheduler, this.faults.disk);
