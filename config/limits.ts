@@ -26,6 +26,8 @@ export const intakeLimits = {
   eventBytesMax: { min: KIB, max: MIB, default: 32 * KIB },
   requestBytesMax: { min: KIB, max: 64 * MIB, default: 500 * KIB },
   requestEventsMax: { min: 1, max: 100_000, default: 2_500 },
+  /** Of an upload in CleverTap's form. */
+  uploadRecordsMax: { min: 1, max: 100_000, default: 1_000 },
   propertiesMax: { min: 1, max: 4_096, default: 256 },
   nameCharsMax: { min: 1, max: 1_000, default: 120 },
   depthMax: { min: 1, max: 32, default: 8 },

@@ -29,7 +29,12 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   lmdb: ['connectors/logs/embedded'],
   'ipaddr.js': ['connectors/webhook/egress'],
   undici: ['connectors/webhook', 'app/cli', 'app/demo'],
-  fastify: ['connectors/doors/http', 'app/serve'],
+  fastify: [
+    'connectors/doors/http',
+    'connectors/doors/clevertap',
+    'connectors/doors/cloudevents',
+    'app/serve',
+  ],
   'prom-client': ['connectors/metrics'],
   re2js: ['operators/filters'],
   zod: ['config', 'operators', 'app/simulate'],

@@ -332,5 +332,6 @@ function eventLimits({ limits }: RuntimeSettings): EventLimits {
     nestingMax: limits.depthMax,
     requestBytesMax: limits.requestBytesMax,
     requestEventsMax: limits.requestEventsMax,
+    uploadRecordsMax: limits.uploadRecordsMax,
   };
 }

@@ -34,6 +34,7 @@ export const runtimeDescriptions: Readonly<Record<RuntimePath, string>> = {
   'limits.eventBytesMax': 'Size of one event.',
   'limits.requestBytesMax': 'Size of the body of one request.',
   'limits.requestEventsMax': 'Events in one request.',
+  'limits.uploadRecordsMax': 'Records in one upload in the form of CleverTap.',
   'limits.propertiesMax': 'Properties of one event.',
   'limits.nameCharsMax': 'Characters of the name of an event or a property.',
   'limits.depthMax': 'Nesting of the properties of an event.',

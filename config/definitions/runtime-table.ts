@@ -128,6 +128,10 @@ export const runtimeSettings = {
     integer(limits.requestEventsMax),
     'LAPSE_LIMITS_REQUEST_EVENTS_MAX',
   ),
+  'limits.uploadRecordsMax': setting(
+    integer(limits.uploadRecordsMax),
+    'LAPSE_LIMITS_UPLOAD_RECORDS_MAX',
+  ),
   'limits.propertiesMax': setting(integer(limits.propertiesMax), 'LAPSE_LIMITS_PROPERTIES_MAX'),
   'limits.nameCharsMax': setting(integer(limits.nameCharsMax), 'LAPSE_LIMITS_NAME_CHARS_MAX'),
   'limits.depthMax': setting(integer(limits.depthMax), 'LAPSE_LIMITS_DEPTH_MAX'),
@@ -157,6 +161,7 @@ const defaults: { readonly [P in RuntimePath]?: string | number } = {
   'limits.eventBytesMax': formatBytes(limits.eventBytesMax.default),
   'limits.requestBytesMax': formatBytes(limits.requestBytesMax.default),
   'limits.requestEventsMax': limits.requestEventsMax.default,
+  'limits.uploadRecordsMax': limits.uploadRecordsMax.default,
   'limits.propertiesMax': limits.propertiesMax.default,
   'limits.nameCharsMax': limits.nameCharsMax.default,
   'limits.depthMax': limits.depthMax.default,

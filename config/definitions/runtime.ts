@@ -157,6 +157,7 @@ function intakeLimitsOf(get: Get): IntakeLimits {
     eventBytesMax: read('eventBytesMax'),
     requestBytesMax: read('requestBytesMax'),
     requestEventsMax: read('requestEventsMax'),
+    uploadRecordsMax: read('uploadRecordsMax'),
     propertiesMax: read('propertiesMax'),
     nameCharsMax: read('nameCharsMax'),
     depthMax: read('depthMax'),

@@ -12,6 +12,8 @@ export interface EventLimits {
   readonly requestBytesMax: number;
   /** Events of one request. @default 2,500 */
   readonly requestEventsMax: number;
+  /** Records of one upload in CleverTap's form. @default 1,000 */
+  readonly uploadRecordsMax: number;
 }
 
 export const DEFAULT_EVENT_LIMITS: EventLimits = {
@@ -21,6 +23,7 @@ export const DEFAULT_EVENT_LIMITS: EventLimits = {
   nestingMax: 8,
   requestBytesMax: 500 * 1024,
   requestEventsMax: 2_500,
+  uploadRecordsMax: 1_000,
 };
 
 export const USER_ID_CHARS_MAX = 256;

@@ -13,13 +13,28 @@ export type RejectionCode =
   | 'ERR_EVENT_PROPERTIES'
   | 'ERR_EVENT_VALUE'
   | 'ERR_EVENT_MESSAGE_ID'
-  | 'ERR_EVENT_ALIAS';
+  | 'ERR_EVENT_ALIAS'
+  | 'ERR_EVENT_RESTRICTED'
+  | 'ERR_PROFILE_EMAIL'
+  | 'ERR_PROFILE_GENDER'
+  | 'ERR_PROFILE_PHONE'
+  | 'ERR_PROFILE_OPERATION'
+  | 'ERR_CLOUDEVENT';
 
 export interface Rejection {
   readonly code: RejectionCode;
   /** A sentence: what was wanted, what came. */
   readonly message: string;
   readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** Stands in a request for a record that its door could make no event of. */
+export class Untranslatable {
+  readonly rejection: Rejection;
+
+  constructor(refused: Rejection) {
+    this.rejection = refused;
+  }
 }
 
 export function rejection(

@@ -336,7 +336,8 @@ export class SimulatedProcess {
     const receivedAtMs = this.clock.now();
     const body = Buffer.from(JSON.stringify(isBatch ? { batch: events } : events[0]));
     const requestId = `${this.life.name}-${this.#requestCount++}`;
-    const request = { body, events, isBatch, type: undefined, sentAt: undefined };
+    const at = isBatch ? { member: 'batch' } : ('body' as const);
+    const request = { body, events, at, type: undefined, sentAt: undefined };
     try {
       const refused = this.#door!.take(request, receivedAtMs, { requestId, acknowledgement });
       await acknowledgement.close();

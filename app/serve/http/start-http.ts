@@ -1,4 +1,6 @@
 import type { ServerSettings } from '../../../config/definitions/runtime.ts';
+import { registerCleverTapDoor } from '../../../connectors/doors/clevertap/clevertap-door.ts';
+import { registerCloudEventsDoor } from '../../../connectors/doors/cloudevents/cloudevents-door.ts';
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
 import { type HttpDoorOptions, HttpFront } from '../../../connectors/doors/http/http-front.ts';
 import { sendProblem } from '../../../connectors/doors/http/http-problem.ts';
@@ -54,6 +56,8 @@ export async function startHttp(options: StartHttpOptions): Promise<RunningHttp>
     });
   });
   await registerHttpDoor(server, front);
+  await registerCleverTapDoor(server, front);
+  await registerCloudEventsDoor(server, front);
   server.get('/api/graph', async () => ({
     ...(await options.graph()),
     at: new Date().toISOString(),

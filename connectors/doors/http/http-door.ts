@@ -3,11 +3,11 @@
  * is answered once the events are durable. Basic auth is accepted and not looked at: this version
  * has no keys, and listens on loopback only.
  */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { parseBody } from './http-body.ts';
 import type { RequestEvents } from './http-events.ts';
-import type { HttpFront } from './http-front.ts';
-import { HttpProblemError } from './http-problem.ts';
+import { type HttpFront, takeAndAnswer } from './http-front.ts';
+import { demandEventsAtMost, HttpProblemError } from './http-problem.ts';
 
 /** The addresses of single events; browser SDKs use the short ones. */
 const SINGLE_PATHS = [
@@ -32,13 +32,13 @@ export async function registerHttpDoor(server: FastifyInstance, front: HttpFront
   await front.register(server, (scope) => {
     for (const [path, type] of SINGLE_PATHS) {
       scope.post(path, ({ body }, reply) =>
-        front.inTurn(body, (bytes) => answer(front, singleOf(front, bytes, type), reply)),
+        front.inTurn(body, (bytes) => takeAndAnswer(front, singleOf(front, bytes, type), reply)),
       );
     }
     for (const path of BATCH_PATHS) {
       scope.post<{ Querystring: { readonly counts?: string } }>(path, ({ body, query }, reply) =>
         front.inTurn(body, (bytes) =>
-          answer(front, batchOf(front, bytes), reply, query.counts === 'true'),
+          takeAndAnswer(front, batchOf(front, bytes), reply, query.counts === 'true'),
         ),
       );
     }
@@ -46,7 +46,7 @@ export async function registerHttpDoor(server: FastifyInstance, front: HttpFront
 }
 
 function singleOf({ repairs }: HttpFront, body: Buffer, type: string): RequestEvents {
-  return { body, events: [parseBody(body, repairs)], isBatch: false, type, sentAt: undefined };
+  return { body, events: [parseBody(body, repairs)], at: 'body', type, sentAt: undefined };
 }
 
 function batchOf({ limits, repairs }: HttpFront, body: Buffer): RequestEvents {
@@ -60,30 +60,7 @@ function batchOf({ limits, repairs }: HttpFront, body: Buffer): RequestEvents {
       detail: 'A batch must be an object with an array "batch" of events, it is not.',
     });
   }
-  const { requestEventsMax } = limits;
-  if (events.length > requestEventsMax) {
-    throw new HttpProblemError({
-      status: 413,
-      code: 'ERR_REQUEST_EVENTS',
-      detail:
-        `A request must have at most ${requestEventsMax} events (requestEventsMax), ` +
-        `got ${events.length}.`,
-    });
-  }
+  demandEventsAtMost(limits, 'requestEventsMax', events.length);
   const sentAt = isObject && 'sentAt' in request ? request.sentAt : undefined;
-  return { body, events, isBatch: true, type: undefined, sentAt };
-}
-
-async function answer(
-  front: HttpFront,
-  request: RequestEvents,
-  reply: FastifyReply,
-  isCounted = false,
-): Promise<FastifyReply> {
-  const { rejected, ...counted } = await front.take(request, isCounted);
-  const accepted = request.events.length - rejected.length;
-  const isRefused = accepted === 0 && rejected.length > 0;
-  return reply
-    .code(isRefused ? 400 : 200)
-    .send({ success: rejected.length === 0, accepted, rejected, ...counted });
+  return { body, events, at: { member: 'batch' }, type: undefined, sentAt };
 }

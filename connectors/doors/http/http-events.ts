@@ -4,6 +4,7 @@ import { checkEvent, type EventContext, emptyEvent } from '../../events/check-ev
 import { bomLength } from '../../events/decode-payload.ts';
 import type { EventLimits } from '../../events/event-limits.ts';
 import { arrayElementSpans, memberValueStart } from '../../events/json-spans.ts';
+import { Untranslatable } from '../../events/rejection.ts';
 import type { Repairs } from '../../events/repairs.ts';
 import type { RejectedStore } from '../rejected.ts';
 
@@ -17,12 +18,15 @@ export interface RefusedEvent {
 /** The events of one request, in the bytes of its body. */
 export interface RequestEvents {
   readonly body: Buffer;
+  /** In the form of the Segment spec; `Untranslatable` for what a door could make no event of. */
   readonly events: readonly unknown[];
-  /** False for a call of one event, whose body is the event. */
-  readonly isBatch: boolean;
+  /** Where the events stand in the body: a member of its object, its array, or the body is one. */
+  readonly at: { readonly member: string } | 'array' | 'body';
   /** What the address says that each event is. */
   readonly type: string | undefined;
   readonly sentAt: unknown;
+  /** Only checks: nothing is taken, kept or counted. @default false */
+  readonly isDryRun?: boolean;
 }
 
 export interface TakeOptions {
@@ -77,7 +81,7 @@ export class RequestIntake {
     receivedAtMs: number,
     { requestId, acknowledgement, onTaken }: TakeOptions,
   ): RefusedEvent[] {
-    const { events } = request;
+    const { events, isDryRun = false } = request;
     const context = this.#context;
     const refused: RefusedEvent[] = [];
     const spans = new Spans(request, this.#limits.eventBytesMax);
@@ -88,18 +92,21 @@ export class RequestIntake {
     const takeOne = (index: number) => {
       context.index = index;
       context.byteLength = spans.byteLengthOf(index);
-      const refusal = checkEvent(events[index], context, this.#event);
-      if (refusal === undefined) {
+      const event = events[index];
+      const refusal =
+        event instanceof Untranslatable ? event.rejection : checkEvent(event, context, this.#event);
+      if (refusal !== undefined) {
+        refused.push({ index, code: refusal.code, message: refusal.message });
+        if (isDryRun) return;
+        this.#rejected.add('http', index, refusal, spans.bytesOf(index), receivedAtMs);
+      } else if (!isDryRun) {
         onTaken?.(this.#event);
         this.#intake.add(this.#event, receivedAtMs, acknowledgement);
-      } else {
-        refused.push({ index, code: refusal.code, message: refusal.message });
-        this.#rejected.add('http', index, refusal, spans.bytesOf(index), receivedAtMs);
       }
     };
     // What a request says of users holds for its events already (E21). Users' records keep their
     // order otherwise, and between users there is none.
-    if (!request.isBatch) takeOne(0);
+    if (request.at === 'body') takeOne(0);
     else {
       for (let i = 0; i < events.length; i++) if (isIdentify(events[i])) takeOne(i);
       for (let i = 0; i < events.length; i++) if (!isIdentify(events[i])) takeOne(i);
@@ -126,22 +133,23 @@ class Spans {
   }
 
   byteLengthOf(index: number): number {
-    const { body, isBatch } = this.#request;
+    const { body, at } = this.#request;
     // No event of a body that small can be too large.
-    if (!isBatch || body.length <= this.#enough) return body.length;
+    if (at === 'body' || body.length <= this.#enough) return body.length;
     return this.bytesOf(index).length;
   }
 
   bytesOf(index: number): Uint8Array {
-    const { body, isBatch } = this.#request;
-    if (!isBatch) return body;
-    this.#spans ??= spansOfBatch(body);
+    const { body, at } = this.#request;
+    if (at === 'body') return body;
+    this.#spans ??= spansIn(body, at);
     const start = this.#spans[2 * index];
     return start === undefined ? body : body.subarray(start, this.#spans[2 * index + 1]);
   }
 }
 
-function spansOfBatch(body: Buffer): number[] {
-  const start = memberValueStart(body, bomLength(body), 'batch');
+function spansIn(body: Buffer, at: { readonly member: string } | 'array'): number[] {
+  const bom = bomLength(body);
+  const start = at === 'array' ? bom : memberValueStart(body, bom, at.member);
   return start < 0 ? [] : arrayElementSpans(body, start);
 }

@@ -46,6 +46,9 @@ export interface Taken {
   readonly counts?: EventCounts;
 }
 
+/** How a door says that a whole request is refused. */
+export type SendProblem = (reply: FastifyReply, problem: HttpProblem) => FastifyReply;
+
 export class HttpFront {
   readonly limits: EventLimits;
   /** What was changed in events of these doors; parsers of bodies add to it. */
@@ -60,6 +63,7 @@ export class HttpFront {
   readonly #room: BodyRoom;
   readonly #inflater = new Inflater();
   readonly #held = new WeakMap<IncomingMessage, HeldBody>();
+  readonly #types = new WeakMap<IncomingMessage, string>();
   readonly #paths = new Set<string>();
 
   constructor(options: HttpDoorOptions) {
@@ -80,15 +84,26 @@ export class HttpFront {
   /**
    * Adds a door's routes, in a scope of their own: parsers and errors stay inside. Their bodies are
    * buffers, whatever `content-type` says.
+   * @param send says a refusal in the door's form
    */
-  async register(server: FastifyInstance, addRoutes: (scope: FastifyInstance) => void) {
+  async register(
+    server: FastifyInstance,
+    addRoutes: (scope: FastifyInstance) => void,
+    send: SendProblem = sendProblem,
+  ) {
+    const turnAway = (reply: FastifyReply, problem: HttpProblem) => {
+      this.#counters.turnedAway(problem.code);
+      if (problem.endsConnection === true) void reply.header('connection', 'close');
+      return send(reply, problem);
+    };
     await server.register(async (scope) => {
       scope.removeAllContentTypeParsers();
       scope.addContentTypeParser('*', ({ raw }: FastifyRequest) => this.#read(raw));
       scope.addHook('onRequest', async (request, reply) => {
         const problem = this.#closedBecause() ?? this.#crowdedBecause(request);
-        if (problem !== undefined) return this.turnAway(reply, problem);
+        if (problem !== undefined) return turnAway(reply, problem);
         const { raw } = request;
+        this.#types.set(raw, raw.headers['content-type'] ?? '');
         // SDKs send form types, none at all and some that are no type, with JSON in the body.
         delete raw.headers['content-type'];
         const held = this.#room.open(clientAddress(raw.socket.remoteAddress));
@@ -97,7 +112,7 @@ export class HttpFront {
         reply.raw.once('close', () => held.release());
       });
       scope.addHook('onRoute', ({ url }) => void this.#paths.add(url));
-      scope.setErrorHandler((error, _request, reply) => this.turnAway(reply, problemOf(error)));
+      scope.setErrorHandler((error, _request, reply) => turnAway(reply, problemOf(error)));
       addRoutes(scope);
     });
   }
@@ -105,6 +120,11 @@ export class HttpFront {
   /** Whether events are taken at that address. */
   isDoor(path: string): boolean {
     return this.#paths.has(path);
+  }
+
+  /** What a request says of its body; empty when it says nothing. Fastify is not shown it. */
+  contentTypeOf({ raw }: FastifyRequest): string {
+    return this.#types.get(raw) ?? '';
   }
 
   async #read(raw: IncomingMessage): Promise<Buffer> {
@@ -169,16 +189,27 @@ export class HttpFront {
     });
     const counted = counting?.count(this.#ask!);
     await acknowledgement.close();
-    this.#counters.accepted('http', request.events.length - rejected.length);
+    if (request.isDryRun !== true) {
+      this.#counters.accepted('http', request.events.length - rejected.length);
+    }
     const counts = await counted;
     return counts === undefined ? { rejected } : { rejected, counts };
   }
+}
 
-  turnAway(reply: FastifyReply, problem: HttpProblem): FastifyReply {
-    this.#counters.turnedAway(problem.code);
-    if (problem.endsConnection === true) void reply.header('connection', 'close');
-    return sendProblem(reply, problem);
-  }
+/** Takes the events of a request, and answers in the form of the Segment doors. */
+export async function takeAndAnswer(
+  front: HttpFront,
+  request: RequestEvents,
+  reply: FastifyReply,
+  isCounted = false,
+): Promise<FastifyReply> {
+  const { rejected, ...counted } = await front.take(request, isCounted);
+  const accepted = request.events.length - rejected.length;
+  const isRefused = accepted === 0 && rejected.length > 0;
+  return reply
+    .code(isRefused ? 400 : 200)
+    .send({ success: rejected.length === 0, accepted, rejected, ...counted });
 }
 
 /** What went wrong, in the doors' words: their own problems, fastify's, or the log's. */

@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import type { EventLimits } from '../../events/event-limits.ts';
 
 /** A refusal of a whole request (RFC 9457). `code` is stable. */
 export interface HttpProblem {
@@ -40,4 +41,18 @@ export function sendProblem(reply: FastifyReply, problem: HttpProblem): FastifyR
     .code(status)
     .type('application/problem+json')
     .send({ type: 'about:blank', title: TITLES[status] ?? 'Error', status, code, detail });
+}
+
+/** @throws HttpProblemError when a request has more events than the limit of that name allows */
+export function demandEventsAtMost(
+  limits: EventLimits,
+  name: 'requestEventsMax' | 'uploadRecordsMax',
+  count: number,
+): void {
+  if (count <= limits[name]) return;
+  throw new HttpProblemError({
+    status: 413,
+    code: 'ERR_REQUEST_EVENTS',
+    detail: `A request must have at most ${limits[name]} events (${name}), got ${count}.`,
+  });
 }
