@@ -268,4 +268,16 @@ export const MUTATIONS = [
     from: 'this.#calls.takeBack(learned);',
     to: 'void learned;',
   },
+  {
+    name: 'a stream made anew is taken for the old one',
+    file: 'connectors/doors/nats/nats-door.js',
+    from: '!(await this.#stream.isRenewed(this.position))',
+    to: '!(await this.#stream.isRenewed(this.position)) || true',
+  },
+  {
+    name: 'a consumer says how far it is before its stream is known',
+    file: 'connectors/doors/nats/nats-door.js',
+    from: '|| !this.#isSure',
+    to: '',
+  },
 ];
