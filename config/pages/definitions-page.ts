@@ -42,8 +42,10 @@ samples.
   **Instants** are ISO 8601 with a zone.
 - **\`\${NAME}\`** stands for the environment variable NAME, \`$\${\` for a plain \`\${\`. Write
   secrets this way.
-- **Quote what must stay a text**: \`zip: "02142"\`, \`version: "1.10"\`. YAML reads it as a
-  number otherwise.
+- Where a text is wanted, a number is the text as it is written: \`PromoCode: 0050\` is sent as
+  \`0050\`. **Quote texts of digits in filters**: \`zip: "02142"\`. Without quotes it is the
+  number 2142, and \`lapse validate\` warns.
+- Merging with \`<<\` is not supported. Anchors and aliases are.
 `;
 
 /** Rules are long, so each kind of them has a table of its own. */
