@@ -1,4 +1,4 @@
-import type { Decision } from './reports.ts';
+import type { Decision } from './report/decision.ts';
 
 /** What the operators of a thread have done since it started; plain numbers, read by /metrics. */
 export interface OperatorCounters {

@@ -18,7 +18,7 @@ import type { Delivery } from './delivery/delivery.ts';
 import { ACTIVITY, standingOf } from './event-standing.ts';
 import { fingerprintHalf } from './fingerprint.ts';
 import { GateChain } from './gates/chain.ts';
-import { describeGraph, type GraphDescription } from './graph/describe.ts';
+import { describeGraph } from './graph/describe.ts';
 import { Arriving } from './identity/arriving.ts';
 import { Leaving } from './identity/leaving.ts';
 import {
@@ -33,7 +33,8 @@ import { Lives } from './lives.ts';
 import type { PartitionDefinitions } from './partition-definitions.ts';
 import { hearAttributes } from './profile/hear-attributes.ts';
 import { deliver } from './render/deliver.ts';
-import type { Report } from './reports.ts';
+import type { Report } from './report/decision.ts';
+import { ReportCounts } from './report/report-counts.ts';
 import {
   CampaignBook,
   type DefinitionsDelta,
@@ -49,6 +50,11 @@ import { deadlineOf, Inaction } from './rules/inaction/windows.ts';
 
 /** What may be done to a campaign that is defined. */
 export type LifeAction = 'pause' | 'resume' | 'stop' | 'archive' | 'complete';
+
+/** What may be asked of a running pipeline. */
+export type PipelineQuery =
+  | { readonly type: 'graph' }
+  | { readonly type: 'report'; readonly campaign: string };
 
 /** What a control record may say. */
 export type Control =
@@ -88,6 +94,7 @@ class CampaignPipeline implements Pipeline {
   readonly #event = new EventView();
   readonly #kept: KeptProperties;
   readonly #scope: Scope;
+  readonly #reports: ReportCounts;
   readonly #owners: CellOwners;
   readonly #lives: Lives;
   readonly #leaving: Leaving;
@@ -104,8 +111,10 @@ class CampaignPipeline implements Pipeline {
     this.#counters = counters;
     this.#book = new CampaignBook(() => state.recentCancels.rulesAt(state.timeMs));
     this.#kept = new KeptProperties(state);
+    this.#reports = new ReportCounts(state);
     const windows = new Inaction(state, this.#kept, counters);
     const chain = new GateChain((scope, candidate) => {
+      this.#reports.add(scope.entry.id, 'queued', candidate.dueAtMs);
       host.emit(`out.${scope.campaign.webhook}`, deliver(scope, candidate));
     });
     this.#scope = new Scope({
@@ -115,6 +124,7 @@ class CampaignPipeline implements Pipeline {
       counters,
       windows,
       kept: this.#kept,
+      reports: this.#reports,
       onReport,
       onQualified: (scope, occurrence, atMs) => chain.start(scope, occurrence, atMs),
     });
@@ -261,14 +271,17 @@ class CampaignPipeline implements Pipeline {
     }
   }
 
-  describe(): GraphDescription {
-    return describeGraph(this.#book);
+  describe(query: PipelineQuery): unknown {
+    if (query.type === 'graph') return describeGraph(this.#book);
+    const { hours, total } = this.#reports.of(query.campaign);
+    return { hours: [...hours], total };
   }
 
   /** Not heard of yet. */
   onOutcome(): void {}
 
   freeze(): FrozenCampaignBook {
+    this.#reports.flush();
     return this.#book.freeze();
   }
 

@@ -13,6 +13,8 @@ export interface DeliveryOutcome {
   readonly isAnonymous: boolean;
   /** Accepted by the receiver; anything else gives reservations back. */
   readonly kind: 'sent' | 'failed' | 'suppressed';
+  /** Of what was not sent. */
+  readonly reason: string;
   /** When it was accepted or given up, Unix ms. */
   readonly atMs: number;
 }
@@ -28,6 +30,8 @@ export function takeOutcome(scope: Scope, outcome: DeliveryOutcome): void {
   // Of a campaign that is gone meanwhile: what counts over all campaigns still counts.
   const isGone = scope.book.entryOf(outcome.campaignId) === undefined;
   scope.entry = entry;
+  const name = kind === 'sent' ? 'delivered' : `${kind}.${outcome.reason}`;
+  scope.reports.add(outcome.campaignId, name, atMs);
   for (const gate of GATES) {
     if (isGone && gate.part !== 'every-campaign') continue;
     scope.operator = operatorOfGate(gate, entry);

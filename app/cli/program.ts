@@ -34,6 +34,7 @@ export function program(onOutcome: (exitCode: number) => void): Command {
   addSimulate(lapse, onOutcome);
   addValidate(lapse, onOutcome);
   addGraph(lapse, onOutcome);
+  addReport(lapse, onOutcome);
   addImport(lapse, onOutcome);
   addSend(lapse, onOutcome);
   addReceive(lapse, onOutcome);
@@ -141,6 +142,27 @@ function addGraph(lapse: Command, onOutcome: OnOutcome): void {
     .action(async (options) => {
       const { graphCommand } = await import('./commands/graph.ts');
       onOutcome(await graphCommand({ ...lapse.opts(), ...options }));
+    });
+}
+
+function addReport(lapse: Command, onOutcome: OnOutcome): void {
+  lapse
+    .command('report')
+    .description(
+      'Prints what became of the users of a campaign: each gate’s refusals, deliveries, conversions.',
+    )
+    .argument('<campaign>', 'id of a campaign')
+    .option('--from <instant>', 'count from this hour on')
+    .option('--until <instant>', 'count up to this hour')
+    .option('--step <duration>', 'a line for each step, whole hours')
+    .option(...URL_OPTION)
+    .addHelpText(
+      'after',
+      examples('lapse report cart-abandoned', 'lapse report cart-abandoned --step 1d'),
+    )
+    .action(async (campaign: string, options) => {
+      const { reportCommand } = await import('./commands/report.ts');
+      onOutcome(await reportCommand(campaign, { ...lapse.opts(), ...options }));
     });
 }
 

@@ -271,6 +271,7 @@ async function startParts(
     isStarting: () => isStarting,
     onFull,
     graph: () => partitions.graph(),
+    report: (campaign) => partitions.report(campaign),
   });
   closers.push(
     () => http.closeOps(),

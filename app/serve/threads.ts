@@ -15,7 +15,9 @@ import type {
   TickRequest,
   ToWorker,
 } from '../../engine/worker/protocol.ts';
+import type { PipelineQuery } from '../../operators/campaign-pipeline.ts';
 import { addedUp, type GraphDescription } from '../../operators/graph/describe.ts';
+import type { ReportPart } from '../../operators/report/campaign-report.ts';
 import { CHECKPOINT_FOLDER } from './data-folder.ts';
 import type { LogHome } from './log-home.ts';
 import type { PartitionThreadData } from './partition-thread.ts';
@@ -194,8 +196,7 @@ export class PartitionThreads {
 
   /** The dataflow graph with the records that have passed its edges in this process. */
   async graph(): Promise<GraphDescription> {
-    const parts = await Promise.all(this.#threads.map((thread) => this.#describe(thread)));
-    return addedUp(parts.flat() as GraphDescription[]);
+    return addedUp((await this.#askAll({ type: 'graph' })) as GraphDescription[]);
   }
 
   /** See `AskPartitions`; one that is not answered before its thread ends stays open. */
@@ -234,11 +235,24 @@ export class PartitionThreads {
     this.#asking.delete(id);
   }
 
-  #describe(thread: Thread<FromPartitionWorker>): Promise<readonly unknown[]> {
+  /** What reports have counted of a campaign, a part for each partition. */
+  async report(campaign: string): Promise<ReportPart[]> {
+    return (await this.#askAll({ type: 'report', campaign })) as ReportPart[];
+  }
+
+  async #askAll(query: PipelineQuery): Promise<readonly unknown[]> {
+    const parts = this.#threads.map((thread) => this.#describe(thread, query));
+    return (await Promise.all(parts)).flat();
+  }
+
+  #describe(
+    thread: Thread<FromPartitionWorker>,
+    query: PipelineQuery,
+  ): Promise<readonly unknown[]> {
     return new Promise((resolve) => {
       const id = ++this.#descriptions;
       this.#describing.set(id, resolve);
-      thread.post({ kind: 'describe', id });
+      thread.post({ kind: 'describe', id, query });
     });
   }
 

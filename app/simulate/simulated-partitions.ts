@@ -7,7 +7,7 @@ import { partitionOf } from '../../engine/state/hash.ts';
 import { type CampaignCounters, campaignCounters } from '../../operators/campaign-counters.ts';
 import { type Control, campaignPipeline } from '../../operators/campaign-pipeline.ts';
 import type { Delivery } from '../../operators/delivery/delivery.ts';
-import type { Report } from '../../operators/reports.ts';
+import type { Report } from '../../operators/report/decision.ts';
 
 /** What came out of the partitions: a decision, or a delivery for the lane of a webhook. */
 export interface PartitionOutput {

@@ -7,7 +7,7 @@ import type { SenderAttempt } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import { outcomesOf } from '../../operators/delivery/log-lane.ts';
-import type { Report } from '../../operators/reports.ts';
+import type { Report } from '../../operators/report/decision.ts';
 import { ScriptedReceiver } from './scripted-receiver.ts';
 import { type PartitionOutput, SimulatedPartitions } from './simulated-partitions.ts';
 import { SimulatedSender } from './simulated-sender.ts';

@@ -33,8 +33,8 @@ export interface Pipeline extends WindowDeadlines {
   onMoved(part: Uint8Array): void;
   /** What would become of an event that is about to come. Asked seldom, changes nothing. */
   standingOf(query: EventQuery): EventStanding;
-  /** What it looks like and what has passed through it, for people. Plain data. */
-  describe(): unknown;
+  /** Answers what operators of a process ask of it; both are plain data. */
+  describe(query: unknown): unknown;
   /**
    * The sender's last word on a delivery that asked for it. After a crash it may come again, and
    * its user may have joined another id meanwhile.

@@ -80,7 +80,7 @@ class PartitionWorker {
     port.on('message', (message: ToWorker) => {
       if (message.kind === 'drain') void this.#drain();
       else if (message.kind === 'ask') this.#answer(message.id, message.queries);
-      else this.#describe(message.id);
+      else this.#describe(message.id, message.query);
     });
     const waiting = [...partitions];
     const openNext = async () => {
@@ -151,8 +151,8 @@ class PartitionWorker {
     this.#options.port.close();
   }
 
-  #describe(id: number): void {
-    const pipelines = this.#loop.runners.map(({ core }) => core.pipeline.describe());
+  #describe(id: number, query: unknown): void {
+    const pipelines = this.#loop.runners.map(({ core }) => core.pipeline.describe(query));
     this.#post({ kind: 'described', id, pipelines });
   }
 

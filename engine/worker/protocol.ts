@@ -6,8 +6,8 @@ import type { Alias } from '../state/alias-table.ts';
 /** What the main thread says to a worker. */
 export type ToWorker =
   | { readonly kind: 'drain' }
-  /** What do the pipelines say of themselves? Answered with the same id. */
-  | { readonly kind: 'describe'; readonly id: number }
+  /** A question to all pipelines, answered with the same id. */
+  | { readonly kind: 'describe'; readonly id: number; readonly query: unknown }
   /** What would become of events of its partitions; asked before they are in the log. */
   | { readonly kind: 'ask'; readonly id: number; readonly queries: readonly EventQuery[] };
 

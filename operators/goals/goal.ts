@@ -34,6 +34,7 @@ export function startGoalClock(scope: Scope, group: GoalGroup, atMs: number): vo
   if (scope.get('') !== undefined) return;
   // Kept as long as the campaign: it says that the user has had their clock.
   scope.put('', rowOf({ startAtMs: atMs, group, hasConverted: false }), NO_TIMER);
+  scope.reports.add(scope.entry.id, `reached.${group}`, atMs);
 }
 
 /** The earlier clock stays; a conversion of either id is the user's (E66). */

@@ -1,7 +1,7 @@
 import type { Leave } from '../../engine/envelope/records.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import { type Key, keyOf } from '../../engine/state/key.ts';
-import { partOf } from '../router/campaign-entry.ts';
+import { partOf, REPORTS } from '../router/campaign-entry.ts';
 import type { CellOwners } from '../router/cell-owners.ts';
 import { RULES_MAX, type RuleNode } from '../router/rule-nodes.ts';
 import type { Scope } from '../router/scope.ts';
@@ -86,6 +86,8 @@ export class Leaving {
     const { cells } = state;
     for (const slot of this.#owners.inOrder(cells, cells.cellsOfUser(key))) {
       const operator = cells.operatorOf(slot);
+      // A user may be called what nobody should be.
+      if (operator === REPORTS) continue;
       send({
         kind: 'cell',
         to,

@@ -25,10 +25,12 @@ export interface CampaignEntry {
 
 /*
  * Numbers of operators in keyed state: versions of rules, then the parts of campaigns. One number
- * is nobody's campaign: what counts over all campaigns of a user.
+ * is nobody's campaign: what counts over all campaigns of a user, and one is nobody's: what reports count.
  */
 export const EVERY_CAMPAIGN = 65_535;
-const PARTS_START = 65_536;
+/** Counts of reports: their cells are no user's. */
+export const REPORTS = 65_536;
+const PARTS_START = 65_537;
 const PARTS = ['waiting', 'repeat', 'goal'] as const;
 export type CampaignPart = (typeof PARTS)[number];
 

@@ -3,7 +3,13 @@ import type { GateChain } from '../gates/chain.ts';
 import { GATES } from '../gates/gates.ts';
 import { mergedGoalClocks } from '../goals/goal.ts';
 import type { CampaignBook } from './campaign-book.ts';
-import { type CampaignPart, EVERY_CAMPAIGN, partOf, partOperator } from './campaign-entry.ts';
+import {
+  type CampaignPart,
+  EVERY_CAMPAIGN,
+  partOf,
+  partOperator,
+  REPORTS,
+} from './campaign-entry.ts';
 import type { CellOwner } from './operator-contract.ts';
 import type { RuleIdentity } from './rule-nodes.ts';
 import type { Scope } from './scope.ts';
@@ -13,6 +19,12 @@ export type CellOwnerIdentity =
   | { readonly rule: RuleIdentity }
   | { readonly campaign: string; readonly part: CampaignPart }
   | { readonly every: true };
+
+/** An hour of a report is forgotten. */
+const REPORT: CellOwner = {
+  onTimer: (scope, match) => scope.drop(match),
+  merge: (_scope, mine) => mine,
+};
 
 const GOAL: CellOwner = {
   onTimer: () => undefined,
@@ -56,6 +68,10 @@ export class CellOwners {
    */
   use(scope: Scope, operator: number): CellOwner | undefined {
     const { key } = scope;
+    if (operator === REPORTS) {
+      scope.operator = operator;
+      return REPORT;
+    }
     if (operator === EVERY_CAMPAIGN) {
       scope.operator = operator;
       return gateOf('every-campaign');
@@ -103,7 +119,7 @@ export class CellOwners {
   }
 
   campaignOf(operator: number): string {
-    if (operator === EVERY_CAMPAIGN) return '';
+    if (operator === EVERY_CAMPAIGN || operator === REPORTS) return '';
     const found = partOf(operator);
     if (found === undefined) return this.#book.nodes.nodeOf(operator).campaignId;
     return this.#book.entryAt(found.index)!.id;

@@ -8,7 +8,8 @@ import { type CampaignCounters, countDecision } from '../campaign-counters.ts';
 import type { FilterContext } from '../filters/compile.ts';
 import type { Occurrence } from '../gates/candidate.ts';
 import type { PartitionCampaign } from '../partition-definitions.ts';
-import type { Decision, Report } from '../reports.ts';
+import type { Decision, Report } from '../report/decision.ts';
+import { countInReport, type ReportCounts } from '../report/report-counts.ts';
 import type { KeptProperties } from '../rules/inaction/kept-properties.ts';
 import type { Inaction } from '../rules/inaction/windows.ts';
 import type { CampaignBook } from './campaign-book.ts';
@@ -24,6 +25,7 @@ export interface ScopeOptions {
   readonly counters: CampaignCounters;
   readonly windows: Inaction;
   readonly kept: KeptProperties;
+  readonly reports: ReportCounts;
   readonly onReport: ((report: Report) => void) | undefined;
   readonly onQualified: (scope: Scope, occurrence: Occurrence, atMs: number) => void;
 }
@@ -44,6 +46,8 @@ export class Scope {
   /** The windows of inaction rules, which have a store of their own. */
   readonly windows: Inaction;
   readonly kept: KeptProperties;
+  /** What reports count, by campaign and hour. */
+  readonly reports: ReportCounts;
   /** The envelope and the place of the event in it, for what keeps bytes as they came. */
   envelope: EnvelopeReader | undefined;
   index = 0;
@@ -65,6 +69,7 @@ export class Scope {
     this.counters = options.counters;
     this.windows = options.windows;
     this.kept = options.kept;
+    this.reports = options.reports;
     this.#onReport = options.onReport;
     this.#onQualified = options.onQualified;
   }
@@ -104,8 +109,9 @@ export class Scope {
   /** Says what has been decided of the user and the campaign at hand. @param atMs Unix ms */
   report(decision: Decision, atMs: number = this.nowMs): void {
     countDecision(this.counters, decision);
-    const { entry, userId } = this;
-    this.#onReport?.({ ...decision, atMs, campaignId: entry.id, userId });
+    const { entry } = this;
+    countInReport(this.reports, entry.id, decision, atMs);
+    this.#onReport?.({ ...decision, atMs, campaignId: entry.id, userId: this.userId });
   }
 
   /** The event at hand as what a message tells of. */

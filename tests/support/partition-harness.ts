@@ -12,7 +12,7 @@ import {
   type Webhook,
 } from '../../operators/definitions.ts';
 import type { Delivery } from '../../operators/delivery/delivery.ts';
-import type { Report } from '../../operators/reports.ts';
+import type { Report } from '../../operators/report/decision.ts';
 import { CAMPAIGN_DEFAULTS } from './campaign-defaults.ts';
 import type { ModelEvent } from './inaction-model.ts';
 

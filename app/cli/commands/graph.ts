@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { request } from 'undici';
 import { loadConfiguration } from '../../../config/definitions/definitions.ts';
-import { externalError, messageOf, userError } from '../../../engine/errors/errors.ts';
+import { userError } from '../../../engine/errors/errors.ts';
 import { describeGraph, type GraphDescription } from '../../../operators/graph/describe.ts';
 import { type EdgeRate, graphMermaid, graphText } from '../../../operators/graph/print.ts';
 import { CampaignBook } from '../../../operators/router/campaign-book.ts';
 import { ExitCode, printJson } from '../command-line.ts';
+import { ask } from '../control-client.ts';
 import { serverUrl } from '../lapse-client.ts';
 import { visibleText } from '../visible-text.ts';
 
@@ -49,22 +49,8 @@ function ofDefinitions(paths: readonly string[]): GraphDescription {
   return describeGraph(book);
 }
 
-async function ofServer(url: string): Promise<GraphDescription> {
-  try {
-    const { statusCode, body } = await request(`${url}/api/graph`);
-    if (statusCode === 200) return (await body.json()) as GraphDescription;
-    await body.dump();
-    throw externalError(
-      'ERR_NOT_LAPSE',
-      `${url} must be a running Lapse, it answered ${statusCode}.`,
-    );
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_NOT_LAPSE') throw error;
-    throw externalError(
-      'ERR_UNREACHABLE',
-      `No Lapse answers at ${url}: ${messageOf(error)}. Name definitions with --config, or start lapse serve.`,
-    );
-  }
+function ofServer(url: string): Promise<GraphDescription> {
+  return ask(url, '/api/graph');
 }
 
 function keyOf({ from, to, label }: GraphDescription['edges'][number]): string {

@@ -5,22 +5,20 @@ import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
 import { type HttpDoorOptions, HttpFront } from '../../../connectors/doors/http/http-front.ts';
 import { sendProblem } from '../../../connectors/doors/http/http-problem.ts';
 import type { LapseError } from '../../../engine/errors/errors.ts';
-import type { GraphDescription } from '../../../operators/graph/describe.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import type { Health } from './health-routes.ts';
 import { createHttpServer, listen } from './http-server.ts';
+import { addInspectRoutes, type Inspection } from './inspect-routes.ts';
 import { listenForOps } from './ops-server.ts';
 import { RequestGuard } from './request-guard.ts';
 
-export interface StartHttpOptions extends Health {
+export interface StartHttpOptions extends Health, Inspection {
   readonly settings: ServerSettings;
   readonly door: HttpDoorOptions;
   readonly connections: ConnectionLimit;
   /** Whether the doors are still closed, as the partitions recover. */
   readonly isStarting: () => boolean;
   readonly onFull: (error: LapseError) => void;
-  /** The dataflow graph as it runs. */
-  readonly graph: () => Promise<GraphDescription>;
 }
 
 /** The HTTP server with its doors, and the one for operators where it is asked for. */
@@ -58,10 +56,7 @@ export async function startHttp(options: StartHttpOptions): Promise<RunningHttp>
   await registerHttpDoor(server, front);
   await registerCleverTapDoor(server, front);
   await registerCloudEventsDoor(server, front);
-  server.get('/api/graph', async () => ({
-    ...(await options.graph()),
-    at: new Date().toISOString(),
-  }));
+  addInspectRoutes(server, options);
   const url = await listen(server, settings);
   try {
     const { ops } = settings;

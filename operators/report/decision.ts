@@ -1,4 +1,4 @@
-import type { GoalGroup } from './goals/goal.ts';
+import type { GoalGroup } from '../goals/goal.ts';
 
 /** What has been decided of one user and campaign; the facts that reports are made of. */
 export type Decision =
