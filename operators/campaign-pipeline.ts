@@ -1,4 +1,5 @@
 import type { EnvelopeReader } from '../engine/envelope/envelope-reader.ts';
+import type { DeliveryOutcome } from '../engine/envelope/outcomes.ts';
 import {
   type IncomingEvent,
   type Leave,
@@ -30,6 +31,7 @@ import {
   movedPart,
 } from './identity/parts.ts';
 import { Lives } from './lives.ts';
+import { takeOutcome } from './outcomes.ts';
 import type { PartitionDefinitions } from './partition-definitions.ts';
 import { hearAttributes } from './profile/hear-attributes.ts';
 import { deliver } from './render/deliver.ts';
@@ -277,8 +279,16 @@ class CampaignPipeline implements Pipeline {
     return { hours: [...hours], total };
   }
 
-  /** Not heard of yet. */
-  onOutcome(): void {}
+  onOutcome(outcome: DeliveryOutcome, atMs: number): void {
+    const key = keyOf(outcome.userId, outcome.isAnonymous);
+    const alias = this.#host.state.aliases.get(key);
+    if (alias === undefined) takeOutcome(this.#scope, outcome);
+    else {
+      const { id: userId, isAnonymous } = alias.to;
+      const followed = { ...outcome, userId, isAnonymous };
+      this.#move({ kind: 'outcome', atMs, outcome: followed }, alias.to);
+    }
+  }
 
   freeze(): FrozenCampaignBook {
     this.#reports.flush();

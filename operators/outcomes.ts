@@ -1,23 +1,10 @@
+import type { DeliveryOutcome } from '../engine/envelope/outcomes.ts';
 import { keyOf } from '../engine/state/key.ts';
 import { operatorOfGate } from './gates/gate-operators.ts';
 import { GATES } from './gates/gates.ts';
 import { startGoalClock } from './goals/goal.ts';
 import type { CampaignEntry } from './router/campaign-entry.ts';
 import type { Scope } from './router/scope.ts';
-
-/** What became of a delivery, as its sender says. */
-export interface DeliveryOutcome {
-  readonly deliveryId: string;
-  readonly campaignId: string;
-  readonly userId: string;
-  readonly isAnonymous: boolean;
-  /** Accepted by the receiver; anything else gives reservations back. */
-  readonly kind: 'sent' | 'failed' | 'suppressed';
-  /** Of what was not sent. */
-  readonly reason: string;
-  /** When it was accepted or given up, Unix ms. */
-  readonly atMs: number;
-}
 
 /**
  * Tells gates and goals what became of a delivery. A second word on the same delivery changes

@@ -34,11 +34,15 @@ const KINDS: readonly unknown[] = ['sent', 'failed', 'suppressed'];
 export function encodeOutcomes(outcomes: readonly DeliveryOutcome[], atMs: number): Uint8Array {
   const writer = new EnvelopeWriter();
   for (const one of outcomes) {
-    const { deliveryId, campaignId, userId, isAnonymous, kind, reason } = one;
-    const body = [deliveryId, campaignId, userId, isAnonymous, kind, reason, one.atMs];
-    writer.addJson(RecordKind.outcome, body, atMs, RecordFlag.ahead);
+    writer.addJson(RecordKind.outcome, outcomeBody(one), atMs, RecordFlag.ahead);
   }
   return writer.finish();
+}
+
+/** The body of an `outcome` record, as JSON. */
+export function outcomeBody(outcome: DeliveryOutcome): readonly unknown[] {
+  const { deliveryId, campaignId, userId, isAnonymous, kind, reason, atMs } = outcome;
+  return [deliveryId, campaignId, userId, isAnonymous, kind, reason, atMs];
 }
 
 /** @throws LapseError `ERR_ENVELOPE_CORRUPT` when the body of an `outcome` record is none */

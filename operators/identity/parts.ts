@@ -4,6 +4,7 @@ import {
   ENVELOPE_RECORDS_MAX,
 } from '../../engine/envelope/envelope-layout.ts';
 import { EnvelopeWriter, namesBytes } from '../../engine/envelope/envelope-writer.ts';
+import { type DeliveryOutcome, outcomeBody } from '../../engine/envelope/outcomes.ts';
 import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
 import { messageOf } from '../../engine/errors/errors.ts';
 import { arrivalOf } from '../../engine/intake/identities.ts';
@@ -101,7 +102,9 @@ export type MoveOutput =
       readonly event: IncomingEvent;
       readonly eventId: Hash64;
       readonly bytes: number;
-    };
+    }
+  /** What became of a delivery, of a user who has joined another id meanwhile. */
+  | { readonly kind: 'outcome'; readonly atMs: number; readonly outcome: DeliveryOutcome };
 
 export function movedPart(part: MovedPart, atMs: number): MoveOutput {
   const arrival = part.kind === 'end' ? arrivalOf(part.token, part.to) : undefined;
@@ -227,6 +230,7 @@ const RECORD_BYTES = Math.ceil(ENVELOPE_BODY_BYTES_MAX / ENVELOPE_RECORDS_MAX);
 /** About how many bytes an output takes. */
 export function moveBytes(output: MoveOutput): number {
   if (output.kind === 'part') return RECORD_BYTES + output.body.length;
+  if (output.kind === 'outcome') return RECORD_BYTES + JSON.stringify(output.outcome).length;
   const { name, properties } = output.event;
   return RECORD_BYTES + output.bytes + namesBytes([name, ...Object.keys(properties)]);
 }
@@ -238,7 +242,9 @@ export function encodeMoves(outputs: readonly MoveOutput[]): Uint8Array {
   for (const output of outputs) {
     const { atMs } = output;
     if (output.kind === 'event') writer.addEvent(output.event, atMs, ahead, output.eventId);
-    else writer.addPlain(RecordKind.moved, output.body, atMs, ahead);
+    else if (output.kind === 'outcome') {
+      writer.addJson(RecordKind.outcome, outcomeBody(output.outcome), atMs, ahead);
+    } else writer.addPlain(RecordKind.moved, output.body, atMs, ahead);
   }
   return writer.finish();
 }

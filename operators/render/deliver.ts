@@ -16,6 +16,9 @@ export function deliver(scope: Scope, candidate: Candidate): Delivery {
     qualifiedAtMs,
     dueAtMs,
     expiresAtMs: dueAtMs + campaign.ttlMs,
+    isAnonymous: key.isAnonymous,
+    // Gates give reservations back by it, goals start their clock, and reports count it.
+    wantsOutcome: true,
     body: renderProfile(campaign.content, {
       userId,
       isAnonymous: key.isAnonymous,
