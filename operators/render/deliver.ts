@@ -16,7 +16,7 @@ export function deliver(scope: Scope, candidate: Candidate): Delivery {
     qualifiedAtMs,
     dueAtMs,
     expiresAtMs: dueAtMs + campaign.ttlMs,
-    isAnonymous: key.isAnonymous,
+    ...(key.isAnonymous ? { isAnonymous: true } : {}),
     // Gates give reservations back by it, goals start their clock, and reports count it.
     wantsOutcome: true,
     body: renderProfile(campaign.content, {

@@ -20,6 +20,7 @@ export function checkDoors(world: World): void {
     let runMs = 0;
     const known = new Set<string>();
     for (const record of inputOf(archive, partition, plans)) {
+      if (record.kind === 'outcome') continue;
       if (record.kind === 'claim') {
         runMs = 0;
         continue;

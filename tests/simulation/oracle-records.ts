@@ -69,6 +69,8 @@ export type OracleRecord =
   | { readonly kind: 'tick'; readonly receivedAtMs: number }
   /** Who reads has changed: no time passes. */
   | { readonly kind: 'claim' }
+  /** What became of a delivery: only gates, goals and reports hear of it. */
+  | { readonly kind: 'outcome' }
   | {
       readonly kind: 'definitions';
       readonly receivedAtMs: number;

@@ -50,7 +50,7 @@ export class Oracle {
   }
 
   take(record: OracleRecord): void {
-    if (record.kind === 'claim') return;
+    if (record.kind === 'claim' || record.kind === 'outcome') return;
     const isAtDeadline = this.#windows.open.some(
       (window) => dueAtMs(window) === record.receivedAtMs,
     );

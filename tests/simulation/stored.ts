@@ -90,6 +90,7 @@ function recordOf(
   const receivedAtMs = reader.receivedAtMs(i);
   const isAhead = (reader.flags[i]! & RecordFlag.ahead) !== 0;
   if (kind === RecordKind.claim) return { kind: 'claim' };
+  if (kind === RecordKind.outcome) return { kind: 'outcome' };
   if (kind === RecordKind.tick) return { kind: 'tick', receivedAtMs };
   if (kind === RecordKind.control) {
     const control = reader.jsonOf(i) as Control & { type: 'definitions' };
