@@ -14,6 +14,7 @@ import type { UserId } from '../engine/state/alias-table.ts';
 import { partitionOf } from '../engine/state/hash.ts';
 import { emptyKey, type Key, keyOf, rehash } from '../engine/state/key.ts';
 import type { CampaignCounters } from './campaign-counters.ts';
+import type { LifeAction } from './campaign-life.ts';
 import { deliveryBytes, encodeDeliveries } from './delivery/codec.ts';
 import type { Delivery } from './delivery/delivery.ts';
 import { ACTIVITY, standingOf } from './event-standing.ts';
@@ -49,9 +50,6 @@ import { compareEdges, type Edge, type Route } from './router/routes.ts';
 import { Scope } from './router/scope.ts';
 import { KeptProperties } from './rules/inaction/kept-properties.ts';
 import { deadlineOf, Inaction } from './rules/inaction/windows.ts';
-
-/** What may be done to a campaign that is defined. */
-export type LifeAction = 'pause' | 'resume' | 'stop' | 'archive' | 'complete';
 
 /** What may be asked of a running pipeline. */
 export type PipelineQuery =

@@ -1,18 +1,11 @@
 import { compareKeys, emptyKey, rehash } from '../engine/state/key.ts';
-import type { Control, LifeAction } from './campaign-pipeline.ts';
+import { type LifeAction, lifeAfter } from './campaign-life.ts';
+import type { Control } from './campaign-pipeline.ts';
 import type { GateChain } from './gates/chain.ts';
 import { hearProfiles } from './profile/hear-attributes.ts';
-import { type CampaignEntry, type Life, partOperator } from './router/campaign-entry.ts';
+import { type CampaignEntry, partOperator } from './router/campaign-entry.ts';
 import type { RuleNode } from './router/rule-nodes.ts';
 import type { Scope } from './router/scope.ts';
-
-const LIFE_AFTER: Readonly<Record<LifeAction, Life>> = {
-  pause: 'paused',
-  resume: 'running',
-  stop: 'stopped',
-  archive: 'archived',
-  complete: 'completed',
-};
 
 /** Takes changes of definitions and of campaigns' lives, with what they do to users' state. */
 export class Lives {
@@ -53,8 +46,9 @@ export class Lives {
   #act(campaignId: string, action: LifeAction, atMs: number): void {
     const { book } = this.#scope;
     const entry = book.entryOf(campaignId);
-    if (entry === undefined || !isAllowed(entry.life, action)) return;
-    this.#drop(book.live(campaignId, LIFE_AFTER[action], atMs));
+    const next = entry === undefined ? undefined : lifeAfter(entry.life, action);
+    if (entry === undefined || next === undefined) return;
+    this.#drop(book.live(campaignId, next, atMs));
     if (action === 'resume') this.#resume(entry);
     else if (action === 'stop' || action === 'archive') this.#cancelWaiting(campaignId);
   }
@@ -111,11 +105,4 @@ export class Lives {
       counters.windowsDropped++;
     }
   }
-}
-
-function isAllowed(life: Life, action: LifeAction): boolean {
-  if (action === 'resume') return life === 'paused';
-  if (action === 'pause') return life === 'running';
-  if (action === 'archive') return life !== 'archived';
-  return life === 'running' || life === 'paused';
 }

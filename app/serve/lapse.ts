@@ -219,7 +219,19 @@ async function startParts(
     closers,
   );
   const egress = { ...settings.egress, own: ownEndpoints(settings) };
-  const sender = new SenderThread(owner, { definitions, userAgent, egress }, listener);
+  const sender = new SenderThread(
+    owner,
+    { definitions, userAgent, egress },
+    {
+      ...listener,
+      // Told again at the next start: a log that is away is no reason to wait.
+      onCompleted: (campaign) => {
+        appendControl(intake, { type: 'life', campaign, action: 'complete' }).catch(
+          () => undefined,
+        );
+      },
+    },
+  );
   closers.push(() => sender.terminate());
   const onPartitionFailure = (error: LapseError) => {
     intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });

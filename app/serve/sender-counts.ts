@@ -26,6 +26,8 @@ const FATAL_CODES = new Set(['ERR_FENCED', 'ERR_LOG_GONE']);
 export interface SenderCalls {
   readonly receivers: ReceiverHealth;
   readonly onWarning: (lane: string, error: LapseError) => void;
+  /** A campaign has delivered all that its cap allows. */
+  readonly onCompleted: (campaignId: string) => void;
   /** This process must end: it must not go on half alive. */
   readonly onFatal: (error: LapseError) => void;
 }
@@ -58,6 +60,10 @@ export class SenderCounts implements SenderObserver {
     const entry = outcomes.get(key);
     if (entry === undefined) outcomes.set(key, { campaignId, outcome, reason, count: 1 });
     else entry.count++;
+  }
+
+  campaignCompleted(_lane: string, campaignId: string): void {
+    this.#calls.onCompleted(campaignId);
   }
 
   triggerLatencyMs(_lane: string, campaignId: string, latencyMs: number): void {

@@ -10,10 +10,10 @@ import { systemClock } from '../../engine/time/clock.ts';
 import { threadError } from '../../engine/worker/partition-worker.ts';
 import type { ToWorker } from '../../engine/worker/protocol.ts';
 import type { Definitions } from '../../operators/definitions.ts';
-import type { LaneDefinitions } from '../../operators/delivery/lane.ts';
+import type { LaneDefinitions } from '../../operators/delivery/lane-campaigns.ts';
+import { laneDefinitions } from '../../operators/delivery/lane-definitions.ts';
 import { LogLane } from '../../operators/delivery/log-lane.ts';
 import { judge } from '../../operators/delivery/verdict.ts';
-import { laneDefinitions } from './lane-definitions.ts';
 import { connectLog, type LogAddress } from './log-home.ts';
 import { ReceiverHealth } from './receiver-health.ts';
 import { SenderCounts } from './sender-counts.ts';
@@ -50,6 +50,7 @@ async function main(data: SenderThreadData): Promise<void> {
   const counts = new SenderCounts(conditions, {
     receivers,
     onWarning,
+    onCompleted: (campaign) => post({ kind: 'completed', campaign }),
     onFatal: (error) => post({ kind: 'failed', error: threadError(error) }),
   });
   const sender = new Sender<LaneDefinitions>({

@@ -35,6 +35,11 @@ export interface ThreadListener {
   onFailure(error: LapseError): void;
 }
 
+export interface SenderListener {
+  /** A campaign has delivered all that its cap allows; told again after a restart. */
+  onCompleted(campaign: string): void;
+}
+
 /** The log and by which epoch this process owns it. */
 export interface Owner {
   readonly home: LogHome;
@@ -287,7 +292,7 @@ export class SenderThread {
   constructor(
     { home, epoch }: Owner,
     options: Pick<SenderThreadData, 'definitions' | 'userAgent' | 'egress'>,
-    listener: ThreadListener,
+    listener: ThreadListener & SenderListener,
   ) {
     const { address, transfer } = home.address();
     const data: SenderThreadData = { log: address, epoch, ...options };
@@ -296,6 +301,7 @@ export class SenderThread {
       listener,
       (message) => {
         if (message.kind === 'stats') this.stats = message.stats;
+        else if (message.kind === 'completed') listener.onCompleted(message.campaign);
         else if (message.kind === 'condition') {
           applyReport(listener.conditions.from(SENDER_NAME), message.report);
         } else if (message.kind === 'warning') {

@@ -1,8 +1,8 @@
 import type { SenderAttempt } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
-import type { Campaign, Definitions } from '../../operators/definitions.ts';
 import type { Delivery } from '../../operators/delivery/delivery.ts';
 import { Lane } from '../../operators/delivery/lane.ts';
+import type { LaneDefinitions } from '../../operators/delivery/lane-campaigns.ts';
 import type { LaneRecord } from '../../operators/delivery/lane-records.ts';
 import type { ScriptedReceiver } from './scripted-receiver.ts';
 
@@ -29,38 +29,48 @@ interface SimulatedLane {
 
 /** The lanes of a simulation: the very logic of `serve`, on a simulated clock and a scripted receiver. */
 export class SimulatedSender {
-  readonly #lanes: SimulatedLane[];
+  readonly #lanes: SimulatedLane[] = [];
   readonly #receiver: ScriptedReceiver;
   readonly #listener: SimulatedSenderListener;
+  readonly #userAgent: string;
   #flights: Flight[] = [];
   #flightNumber = 0;
 
-  constructor(
-    definitions: Definitions,
-    options: {
-      readonly receiver: ScriptedReceiver;
-      readonly listener: SimulatedSenderListener;
-      readonly userAgent: string;
-    },
-  ) {
+  constructor(options: {
+    readonly receiver: ScriptedReceiver;
+    readonly listener: SimulatedSenderListener;
+    readonly userAgent: string;
+  }) {
     this.#receiver = options.receiver;
     this.#listener = options.listener;
-    const campaigns = new Map<string, Campaign>(definitions.campaigns.map((c) => [c.id, c]));
-    this.#lanes = definitions.webhooks.map((webhook) => ({
-      webhookId: webhook.id,
-      lane: new Lane({
-        webhook,
-        campaigns,
-        userAgent: options.userAgent,
-        deliveriesMax: Number.MAX_SAFE_INTEGER,
-      }),
-      offset: 0,
-    }));
+    this.#userAgent = options.userAgent;
+  }
+
+  /** Makes the lanes those of the definitions, by webhook; none is taken away. */
+  update(definitions: ReadonlyMap<string, LaneDefinitions>, nowMs: number): void {
+    const userAgent = this.#userAgent;
+    for (const [webhookId, definition] of definitions) {
+      const known = this.#lanes.find((lane) => lane.webhookId === webhookId);
+      if (known === undefined) {
+        const options = { ...definition, userAgent, deliveriesMax: Number.MAX_SAFE_INTEGER };
+        this.#lanes.push({ webhookId, lane: new Lane(options), offset: 0 });
+      } else {
+        known.lane.update(definition, nowMs);
+        this.#tell(known);
+      }
+    }
+  }
+
+  /** Campaigns that have delivered all that their caps allow; each is named once. */
+  takeCompleted(): string[] {
+    return this.#lanes.flatMap(({ lane }) => lane.takeCompleted());
   }
 
   offer(webhookId: string, deliveries: readonly Delivery[], nowMs: number): void {
     const entry = this.#lanes.find((lane) => lane.webhookId === webhookId)!;
     entry.lane.offer(++entry.offset, deliveries, nowMs);
+    // What the lane refuses, it refuses at this instant.
+    this.#tell(entry);
   }
 
   get pendingCount(): number {

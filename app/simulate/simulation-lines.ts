@@ -16,6 +16,7 @@ export type SimulationLine =
       readonly campaign: string;
       readonly atMs: number;
     }
+  | { readonly kind: 'apply'; readonly config: unknown; readonly atMs: number }
   | {
       readonly kind: 'rejected';
       readonly code: string;
@@ -82,7 +83,11 @@ export class SimulationLines {
   }
 
   #control(raw: Record<string, unknown>, atMs: number): SimulationLine {
-    const { control, campaign } = raw;
+    const { control, campaign, config } = raw;
+    if (control === 'apply') {
+      this.#lastAtMs = atMs;
+      return { kind: 'apply', config, atMs };
+    }
     if (typeof control !== 'string' || typeof campaign !== 'string') {
       const message = `A control line must have a control and a campaign, got ${describe(control)} and ${describe(campaign)}.`;
       return { ...rejected('ERR_CONTROL', message), atMs };

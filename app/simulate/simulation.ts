@@ -6,9 +6,11 @@ import { deliveryOutcome } from '../../engine/sender/outcome-relay.ts';
 import type { SenderAttempt } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
 import type { Definitions } from '../../operators/definitions.ts';
+import { laneDefinitions } from '../../operators/delivery/lane-definitions.ts';
 import { outcomesOf } from '../../operators/delivery/log-lane.ts';
 import type { Report } from '../../operators/report/decision.ts';
 import { ScriptedReceiver } from './scripted-receiver.ts';
+import { type Accepted, SimulatedCampaigns } from './simulated-campaigns.ts';
 import { type PartitionOutput, SimulatedPartitions } from './simulated-partitions.ts';
 import { SimulatedSender } from './simulated-sender.ts';
 import { type SimulationLine, SimulationLines } from './simulation-lines.ts';
@@ -74,6 +76,7 @@ class Simulation {
   readonly #lines: SimulationLines;
   readonly #partitions: SimulatedPartitions;
   readonly #sender: SimulatedSender;
+  readonly #campaigns: SimulatedCampaigns;
   /** What the lanes have settled at this instant, for the partitions that asked. */
   #untold: DeliveryOutcome[] = [];
   #nowMs = 0;
@@ -97,7 +100,8 @@ class Simulation {
       options.partitionCount ?? 1,
       options.reorderWindowMs ?? 5_000,
     );
-    this.#sender = new SimulatedSender(options.definitions, {
+    this.#campaigns = new SimulatedCampaigns(options.definitions);
+    this.#sender = new SimulatedSender({
       receiver: new ScriptedReceiver(options.receiver),
       userAgent: options.userAgent,
       listener: {
@@ -147,8 +151,9 @@ class Simulation {
     this.#isPublished = true;
     this.#passTimeBefore(atMs);
     this.#nowMs = Math.max(this.#nowMs, atMs);
-    const { definitions } = this.#options;
-    this.#handle(this.#partitions.control({ type: 'definitions', definitions }, atMs));
+    this.#campaigns.publish();
+    const { definitions } = this.#campaigns;
+    this.#control({ control: { type: 'definitions', definitions } });
   }
 
   #take(line: Exclude<SimulationLine, { kind: 'rejected' }>, lineNumber: number): void {
@@ -156,19 +161,21 @@ class Simulation {
       this.#handle(this.#partitions.event(line.event, line.atMs));
       return;
     }
-    const { control, campaign, atMs } = line;
-    const { campaigns } = this.#options.definitions;
-    if (!['publish', 'pause', 'resume', 'stop'].includes(control)) {
-      const message = `control must be publish, pause, resume or stop, got ${JSON.stringify(control)}.`;
-      this.#reject(lineNumber, 'ERR_CONTROL', message, atMs);
-    } else if (control !== 'publish') {
-      const message = `The control "${control}" is not built yet in this version of Lapse.`;
-      this.#reject(lineNumber, 'ERR_NOT_BUILT', message, atMs);
-    } else if (!campaigns.some(({ id }) => id === campaign)) {
-      const known = campaigns.map(({ id }) => id).join(', ');
-      const message = `campaign must be one of ${known}, got ${JSON.stringify(campaign)}.`;
-      this.#reject(lineNumber, 'ERR_CAMPAIGN_UNKNOWN', message, atMs);
-    } else this.#handle(this.#partitions.control({ type: 'publish', campaign }, atMs));
+    const { atMs } = line;
+    const answer =
+      line.kind === 'apply'
+        ? this.#campaigns.apply(line.config)
+        : this.#campaigns.act(line.control, line.campaign);
+    if ('code' in answer) this.#reject(lineNumber, answer.code, answer.message, atMs);
+    else this.#control(answer);
+  }
+
+  /** A change reaches the partitions first, and the lanes at the same instant. */
+  #control({ control }: Accepted): void {
+    if (control !== undefined) this.#handle(this.#partitions.control(control, this.#nowMs));
+    const { definitions, lives } = this.#campaigns;
+    this.#sender.update(laneDefinitions(definitions, lives), this.#nowMs);
+    this.#tellOutcomes();
   }
 
   /** Does everything that comes before the lines of `atMs`. */
@@ -191,6 +198,9 @@ class Simulation {
     const outcomes = this.#untold;
     this.#untold = [];
     for (const outcome of outcomes) this.#handle(this.#partitions.outcome(outcome));
+    for (const campaign of this.#sender.takeCompleted()) {
+      this.#control(this.#campaigns.complete(campaign));
+    }
   }
 
   #handle(outputs: readonly PartitionOutput[]): void {

@@ -120,6 +120,7 @@ export class LaneJournal {
     this.#marks.push({ offset: this.#doneOffset, total: this.#total });
     lane.changesDurable();
     for (const outcome of changes.outcomes) observer.outcome(webhookId, outcome);
+    for (const campaignId of changes.completed) observer.campaignCompleted(webhookId, campaignId);
     this.#tell(changes.outcomes);
     if (snapshot !== undefined && !this.#isStopped) {
       const doneOffset = this.#doneOffset;

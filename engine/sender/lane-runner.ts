@@ -149,6 +149,7 @@ export class LaneRunner<D> {
     this.#observer.logAvailable(webhookId);
     this.#journal = journal;
     this.#state = 'running';
+    this.#tellCompleted();
     this.#reader = log.read(this.#topics.out, this.#lane.base, () => this.#pump());
     this.#pump();
   }
@@ -156,6 +157,7 @@ export class LaneRunner<D> {
   update(definitions: D): void {
     if (this.#state === 'draining' || this.#state === 'stopped') return;
     this.#lane.update(definitions, this.#options.clock.now());
+    if (this.#state === 'running') this.#tellCompleted();
     this.#pump();
   }
 
@@ -194,6 +196,12 @@ export class LaneRunner<D> {
     this.#journal?.stop();
     this.#abort.abort();
     this.#drained();
+  }
+
+  #tellCompleted(): void {
+    for (const campaignId of this.#lane.takeCompleted()) {
+      this.#observer.campaignCompleted(this.#options.webhookId, campaignId);
+    }
   }
 
   /** Keeps TypeScript from narrowing `#state` over an `await`. */

@@ -7,6 +7,8 @@ export interface SenderObserver {
   attempt(lane: string, attempt: SenderAttempt, result: TransportResult): void;
   /** Called once the outcome is durable; after a crash not again. */
   outcome(lane: string, outcome: LaneOutcome): void;
+  /** A campaign has delivered all that its cap allows. Told again after a restart. */
+  campaignCompleted(lane: string, campaignId: string): void;
   /** From qualification to the first byte of the first attempt, once a delivery. */
   triggerLatencyMs(lane: string, campaignId: string, latencyMs: number): void;
   /** The log keeps refusing; attempts wait meanwhile. May be called often. */
@@ -25,6 +27,7 @@ export interface SenderObserver {
 export const silentObserver: SenderObserver = {
   attempt() {},
   outcome() {},
+  campaignCompleted() {},
   triggerLatencyMs() {},
   logUnavailable() {},
   logAvailable() {},

@@ -8,6 +8,8 @@ export type FromSenderThread =
   | { readonly kind: 'stats'; readonly stats: SenderStats }
   | { readonly kind: 'warning'; readonly lane: string; readonly error: ThreadError }
   | { readonly kind: 'condition'; readonly report: ConditionReport }
+  /** It has delivered all that its cap allows; said again after a restart. */
+  | { readonly kind: 'completed'; readonly campaign: string }
   | { readonly kind: 'failed'; readonly error: ThreadError }
   | { readonly kind: 'drained' };
 

@@ -37,6 +37,11 @@ export interface SenderLane<D> {
    */
   takeChanges(): LaneChanges | undefined;
   changesDurable(): void;
+  /**
+   * Campaigns that are complete by changes that are durable; each is named once. To be asked after
+   * the recovery and after an update.
+   */
+  takeCompleted(): readonly string[];
 
   /** An envelope for `done` without a change in it: it takes the lane over. */
   claim(): Uint8Array;
@@ -75,6 +80,8 @@ export interface LaneChanges {
   readonly count: number;
   /** What it settles: told to the observer once it is durable. */
   readonly outcomes: readonly LaneOutcome[];
+  /** Campaigns that are complete by it: to be told once it is durable. */
+  readonly completed: readonly string[];
   /** Nothing more has happened; else the rest is to be taken next. */
   readonly isAll: boolean;
 }

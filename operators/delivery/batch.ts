@@ -1,4 +1,5 @@
 import type { Delivery, DeliveryPosition } from './delivery.ts';
+import type { BatchSnapshot, CapPlaces } from './lane-records.ts';
 
 /** A delivery in memory. */
 export interface Entry extends DeliveryPosition {
@@ -7,6 +8,8 @@ export interface Entry extends DeliveryPosition {
   readonly joinedAtMs: number;
   /** May have been sent by itself before a crash, so it must keep its own id. */
   readonly isAlone: boolean;
+  /** The day on which its place under the cap counts; undefined: it has none. */
+  capDay: number | undefined;
   isSettled: boolean;
   batch: Batch | undefined;
 }
@@ -16,10 +19,18 @@ export interface Entry extends DeliveryPosition {
  * - `forming`: its record is not durable yet
  * - `ready`: may be sent now
  * - `waiting`: for its next attempt
+ * - `held`: until its campaign is no longer paused
  * - `inFlight`: being sent
  * - `settled`: done with
  */
-export type BatchState = 'recovering' | 'forming' | 'ready' | 'waiting' | 'inFlight' | 'settled';
+export type BatchState =
+  | 'recovering'
+  | 'forming'
+  | 'ready'
+  | 'waiting'
+  | 'held'
+  | 'inFlight'
+  | 'settled';
 
 /** Deliveries of one campaign that travel, and are retried, as one request. */
 export interface Batch {
@@ -33,12 +44,15 @@ export interface Batch {
   retryAtMs: number;
   /** Of the member that expires first: no attempt starts at or after it. */
   expiresAtMs: number;
+  /** The places under a cap that its members have; undefined: they have none. */
+  readonly places: CapPlaces | undefined;
   /** Sent without a record in the log: after a crash it can only be guessed. */
   isUnrecorded: boolean;
 }
 
 /** A batch of loaded members. */
 export function batchOf(webhookId: string, members: Entry[], state: BatchState): Batch {
+  const { capDay, delivery } = members[0]!;
   const batch: Batch = {
     webhookId,
     positions: members.map(({ offset, index }) => ({ offset, index })),
@@ -47,6 +61,7 @@ export function batchOf(webhookId: string, members: Entry[], state: BatchState):
     attempts: 0,
     retryAtMs: 0,
     expiresAtMs: Math.min(...members.map((member) => member.delivery.expiresAtMs)),
+    places: capDay === undefined ? undefined : { campaignId: delivery.campaignId, day: capDay },
     isUnrecorded: false,
   };
   for (const member of members) member.batch = batch;
@@ -57,9 +72,14 @@ export function campaignOf(batch: Batch): string {
   return batch.members[0]!.delivery.campaignId;
 }
 
-/** Waiting for the deadline at `atMs`; an attempt in flight may finish. */
-export function isExpirable(value: Entry | Batch, atMs: number): boolean {
+/** May be given up; an attempt in flight may finish. */
+export function isIdle(value: Entry | Batch): boolean {
   if (!('members' in value)) return !value.isSettled && value.batch === undefined;
-  const isIdle = value.state !== 'settled' && value.state !== 'inFlight';
-  return isIdle && value.expiresAtMs === atMs;
+  return value.state !== 'settled' && value.state !== 'inFlight';
+}
+
+export function batchSnapshot(batch: Batch): BatchSnapshot {
+  const { webhookId, attempts, retryAtMs, positions: members, places } = batch;
+  const snapshot = { webhookId, attempts, retryAtMs, members };
+  return places === undefined ? snapshot : { ...snapshot, places };
 }

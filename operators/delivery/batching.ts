@@ -43,7 +43,7 @@ class CampaignQueue {
       const entry = this.#first();
       if (entry === undefined) break;
       const first = members[0];
-      if (first !== undefined && (entry.isAlone || isFarFrom(first, entry))) break;
+      if (first !== undefined && (entry.isAlone || isApart(first, entry))) break;
       members.push(entry);
       this.#drop();
       this.size--;
@@ -78,7 +78,9 @@ class CampaignQueue {
   }
 }
 
-function isFarFrom(first: Entry, entry: Entry): boolean {
+/** Members share their fate: they expire together, and their places count on one day. */
+function isApart(first: Entry, entry: Entry): boolean {
+  if (first.capDay !== entry.capDay) return true;
   const spreadMs = entry.delivery.expiresAtMs - first.delivery.expiresAtMs;
   return Math.abs(spreadMs) > EXPIRY_SPREAD_MS_MAX;
 }
@@ -87,13 +89,32 @@ function isFarFrom(first: Entry, entry: Entry): boolean {
 export class Batching {
   /** In order of turn. */
   readonly #queues = new Map<string, CampaignQueue>();
+  /** Those of campaigns that are paused. */
+  readonly #held = new Map<string, CampaignQueue>();
+  readonly #isHeld: (campaignId: string) => boolean;
+
+  /** @param isHeld whether a campaign is paused: its deliveries wait */
+  constructor(isHeld: (campaignId: string) => boolean = () => false) {
+    this.#isHeld = isHeld;
+  }
+
+  /** Asks again which campaigns are paused. */
+  holdAnew(): void {
+    for (const [campaignId, queue] of [...this.#queues, ...this.#held]) {
+      const [from, to] = this.#isHeld(campaignId)
+        ? [this.#queues, this.#held]
+        : [this.#held, this.#queues];
+      if (!from.delete(campaignId)) continue;
+      to.set(campaignId, queue);
+    }
+  }
 
   push(entry: Entry): void {
     const { campaignId } = entry.delivery;
-    let queue = this.#queues.get(campaignId);
+    let queue = this.#queueOf(campaignId);
     if (queue === undefined) {
       queue = new CampaignQueue();
-      this.#queues.set(campaignId, queue);
+      (this.#isHeld(campaignId) ? this.#held : this.#queues).set(campaignId, queue);
     }
     queue.push(entry);
   }
@@ -101,10 +122,16 @@ export class Batching {
   /** Says that an entry was settled without having been taken. */
   forget(entry: Entry): void {
     const { campaignId } = entry.delivery;
-    const queue = this.#queues.get(campaignId);
+    const queue = this.#queueOf(campaignId);
     if (queue === undefined) return;
     queue.size--;
-    if (queue.size === 0) this.#queues.delete(campaignId);
+    if (queue.size > 0) return;
+    this.#queues.delete(campaignId);
+    this.#held.delete(campaignId);
+  }
+
+  #queueOf(campaignId: string): CampaignQueue | undefined {
+    return this.#queues.get(campaignId) ?? this.#held.get(campaignId);
   }
 
   /** When the next batch may leave, given a free slot; undefined when nothing waits. */
@@ -128,10 +155,10 @@ export class Batching {
   }
 
   campaignIds(): string[] {
-    return [...this.#queues.keys()];
+    return [...this.#queues.keys(), ...this.#held.keys()];
   }
 
   waitingOf(campaignId: string): Entry[] {
-    return [...(this.#queues.get(campaignId)?.waiting() ?? [])];
+    return [...(this.#queueOf(campaignId)?.waiting() ?? [])];
   }
 }

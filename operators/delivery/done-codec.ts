@@ -1,8 +1,10 @@
 import { corrupt, StoredRow } from '../stored-row.ts';
+import type { CapSnapshot } from './caps.ts';
 import type { DeliveryPosition } from './delivery.ts';
 import type {
   AttemptFacts,
   BatchSnapshot,
+  CapPlaces,
   LaneRecord,
   LaneSnapshot,
   SettledMember,
@@ -41,16 +43,18 @@ export function encodeSnapshot(snapshot: LaneSnapshot): Uint8Array {
   return packVersioned(VERSION, [
     snapshot.readTo,
     snapshot.open.map(({ offset, count, settled }) => [offset, count, settled]),
-    snapshot.batches.map(({ webhookId, attempts, retryAtMs, members }) => [
+    snapshot.batches.map(({ webhookId, attempts, retryAtMs, members, places }) => [
       webhookId,
       attempts,
       retryAtMs,
       flatten(members),
+      placesRow(places),
     ]),
     snapshot.rateArrivalAtMs,
     snapshot.holdUntilMs,
     snapshot.aloneUpTo,
     snapshot.isClean,
+    snapshot.caps.map((one) => [one.campaignId, one.delivered, one.day, one.dayDelivered]),
   ]);
 }
 
@@ -70,18 +74,21 @@ export function decodeSnapshot(bytes: Uint8Array): LaneSnapshot {
         attempts: one.whole(),
         retryAtMs: one.number(),
         members: positionsOf(one),
+        ...placesOf(one.any()),
       }),
     ),
     rateArrivalAtMs: row.number(),
     holdUntilMs: row.number(),
     aloneUpTo: row.whole(),
     isClean: row.flag(),
+    caps: capsOf(row.any()),
   };
 }
 
 function rowOf(record: LaneRecord): Row {
   if (record.kind === 'formed') {
-    return [KIND.formed, record.webhookId, flatten(record.members)];
+    const { webhookId, members, places } = record;
+    return [KIND.formed, webhookId, flatten(members), placesRow(places)];
   }
   if (record.kind === 'retry') {
     const { webhookId, members, retryAtMs, holdUntilMs } = record;
@@ -107,7 +114,9 @@ function recordOf(row: StoredRow): LaneRecord {
   const kind = row.whole();
   const webhookId = row.text();
   const members = positionsOf(row);
-  if (kind === KIND.formed) return { kind: 'formed', webhookId, members };
+  if (kind === KIND.formed) {
+    return { kind: 'formed', webhookId, members, ...placesOf(row.any()) };
+  }
   if (kind === KIND.retry) {
     const facts = factsOf(new StoredRow(RECORDS, row.list()));
     const times = { retryAtMs: row.number(), holdUntilMs: row.number() };
@@ -150,6 +159,27 @@ function settledOf(
 function outcomeOf(stored: unknown): SettledRecord['outcome'] {
   for (const [outcome, written] of OUTCOMES) if (written === stored) return outcome;
   throw corrupt(RECORDS, 'an outcome is not known');
+}
+
+function placesRow(places: CapPlaces | undefined): Row | null {
+  return places === undefined ? null : [places.campaignId, places.day];
+}
+
+/** @param stored null, or nothing from an older version, without places */
+function placesOf(stored: unknown): { places?: CapPlaces } {
+  if (stored === null || stored === undefined) return {};
+  const row = new StoredRow(RECORDS, stored);
+  return { places: { campaignId: row.text(), day: row.number() } };
+}
+
+/** @param stored nothing from an older version */
+function capsOf(stored: unknown): CapSnapshot[] {
+  return new StoredRow(SNAPSHOT, [stored ?? []]).rows().map((one) => ({
+    campaignId: one.text(),
+    delivered: one.whole(),
+    day: one.number(),
+    dayDelivered: one.whole(),
+  }));
 }
 
 function factsRow({ attempt, startedAtMs, answer, durationMs }: AttemptFacts): Row {

@@ -1,4 +1,5 @@
 import type { TransportErrorCode } from '../../engine/sender/transport.ts';
+import type { CapSnapshot } from './caps.ts';
 import type { DeliveryPosition } from './delivery.ts';
 import type { OutcomeFlags } from './outcome-flags.ts';
 
@@ -14,6 +15,14 @@ export interface FormedRecord {
   readonly kind: 'formed';
   readonly webhookId: string;
   readonly members: readonly DeliveryPosition[];
+  /** The places under a cap that its members have taken. */
+  readonly places?: CapPlaces;
+}
+
+export interface CapPlaces {
+  readonly campaignId: string;
+  /** The calendar day on which they count. */
+  readonly day: number;
 }
 
 /** How one request went. */
@@ -68,6 +77,8 @@ export interface LaneSnapshot {
   readonly aloneUpTo: number;
   /** True when nothing was in flight: no request can have gone out that is not recorded. */
   readonly isClean: boolean;
+  /** How often campaigns have been delivered. */
+  readonly caps: readonly CapSnapshot[];
 }
 
 /** An envelope of `out` that is not known to be settled whole. */
@@ -85,4 +96,5 @@ export interface BatchSnapshot {
   readonly attempts: number;
   readonly retryAtMs: number;
   readonly members: readonly DeliveryPosition[];
+  readonly places?: CapPlaces;
 }

@@ -1,42 +1,31 @@
 import type { SenderAttempt } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
-import type { Campaign, Webhook } from '../definitions.ts';
+import type { Webhook } from '../definitions.ts';
 import {
   type Batch,
   type BatchState,
   batchOf,
+  batchSnapshot,
   campaignOf,
   type Entry,
-  isExpirable,
+  isIdle,
 } from './batch.ts';
 import { Batching } from './batching.ts';
+import { Caps } from './caps.ts';
 import { requestOf } from './content.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Delivery } from './delivery.ts';
 import { Holdings } from './holdings.ts';
 import { webhookIdOf } from './ids.ts';
+import { LaneCampaigns, type LaneDefinitions, type LaneOptions } from './lane-campaigns.ts';
 import type { AttemptFacts, LaneRecord, LaneSnapshot } from './lane-records.ts';
 import { Outbox } from './outbox.ts';
 import { Pace } from './pace.ts';
 import { Progress } from './progress.ts';
 import { Recovery } from './recovery.ts';
 import { retryDelayMs } from './retry.ts';
+import { attemptFacts, deliveredAt, type FinalWord, Settling } from './settling.ts';
 import { judge } from './verdict.ts';
-
-export interface LaneDefinitions {
-  readonly webhook: Webhook;
-  /** By id; deliveries of a campaign that is not among them are cancelled. */
-  readonly campaigns: ReadonlyMap<string, Campaign>;
-}
-
-export interface LaneOptions extends LaneDefinitions {
-  /** `Lapse/<version>`. */
-  readonly userAgent: string;
-  /** Deliveries held in memory; the rest stays in the log. @default 20_000 */
-  readonly deliveriesMax?: number;
-  /** Bytes of them. @default 16 MiB */
-  readonly deliveryBytesMax?: number;
-}
 
 /**
  * The life of the deliveries of one webhook, from the lane's log to their outcomes. Pure: it has
@@ -48,26 +37,31 @@ export interface LaneOptions extends LaneDefinitions {
  *                                       └─ retry ─┘
  *
  * The caller stores what `takeRecords` gives and says `onDurable`; a batch of several is not tried
- * before. Known limit: a delivery beyond `room` is not looked at, its expiry is noticed when read.
+ * before. Known limits: a delivery beyond `room` is not looked at, its expiry is noticed when read;
+ * what a paused campaign has waiting takes up room of its webhook until it expires.
  */
 export class Lane {
   readonly #userAgent: string;
   readonly #holdings: Holdings;
   #webhook: Webhook;
-  #campaigns: ReadonlyMap<string, Campaign>;
+  readonly #campaigns: LaneCampaigns;
+  readonly #caps: Caps;
   readonly #progress = new Progress();
-  readonly #recovery = new Recovery();
-  readonly #batching = new Batching();
+  readonly #recovery: Recovery;
+  readonly #batching = new Batching((campaignId) => this.#campaigns.isPaused(campaignId));
   readonly #pace: Pace;
   readonly #batches = new Set<Batch>();
   readonly #retries = new Deadlines<Batch>(
     (batch, atMs) => batch.state === 'waiting' && batch.retryAtMs === atMs,
   );
-  readonly #expiries = new Deadlines<Entry | Batch>(isExpirable);
+  readonly #expiries = new Deadlines<Entry | Batch>(
+    (value, atMs) => isIdle(value) && this.#campaigns.deadlineOf(value).atMs === atMs,
+  );
   /** Batches under way, by the handles of their attempts. */
   readonly #flights = new Map<number, Batch>();
   #ready: Batch[] = [];
   readonly #outbox = new Outbox();
+  readonly #settling: Settling;
   #handle = 0;
   /** Batches that are formed and hold a place, but are not on their way. */
   #reserved = 0;
@@ -77,7 +71,15 @@ export class Lane {
     const { deliveriesMax = 20_000, deliveryBytesMax = 16 * 2 ** 20 } = options;
     this.#holdings = new Holdings(deliveriesMax, deliveryBytesMax);
     this.#webhook = options.webhook;
-    this.#campaigns = options.campaigns;
+    this.#campaigns = new LaneCampaigns(options);
+    this.#caps = new Caps(options.timezone);
+    this.#recovery = new Recovery(this.#caps);
+    this.#settling = new Settling({
+      holdings: this.#holdings,
+      progress: this.#progress,
+      caps: this.#caps,
+      outbox: this.#outbox,
+    });
     this.#pace = new Pace(options.webhook.rate);
   }
 
@@ -95,22 +97,33 @@ export class Lane {
     return this.#progress.base;
   }
 
-  /** New contents hold from the next attempt on; what lost its campaign is cancelled. */
+  /** New contents hold from the next attempt on; what is over is cancelled where it waits. */
   update(definitions: LaneDefinitions, nowMs: number): void {
     this.#webhook = definitions.webhook;
-    this.#campaigns = definitions.campaigns;
     this.#pace.configure(definitions.webhook.rate);
+    this.#caps.configure(definitions.timezone);
+    const moved = this.#campaigns.update(definitions);
     for (const campaignId of this.#batching.campaignIds()) {
-      if (this.#campaigns.has(campaignId)) continue;
+      const isOver = this.#campaigns.isOver(campaignId);
+      if (!isOver && !moved.has(campaignId)) continue;
       for (const entry of this.#batching.waitingOf(campaignId)) {
-        this.#batching.forget(entry);
-        this.#settleEntry(entry, 'cancelled', nowMs);
+        if (isOver) this.#giveUp(entry, 'cancelled', nowMs);
+        else this.#expireLater(entry);
       }
     }
     for (const batch of this.#batches) {
-      const isGone = !this.#campaigns.has(campaignOf(batch));
-      if (isGone && batch.state !== 'inFlight') this.#fail(batch, 'cancelled', nowMs);
+      const campaignId = campaignOf(batch);
+      if (batch.state === 'inFlight') continue;
+      if (this.#campaigns.isOver(campaignId)) this.#fail(batch, 'cancelled', nowMs);
+      else if (batch.state === 'held' && !this.#campaigns.isPaused(campaignId)) this.#wait(batch);
+      else if (moved.has(campaignId)) this.#expireLater(batch);
     }
+    this.#batching.holdAnew();
+  }
+
+  /** Campaigns whose cap has been used up by what is delivered; each is named once. */
+  takeCompleted(): readonly string[] {
+    return this.#caps.takeCompleted((campaignId) => this.#campaigns.get(campaignId));
   }
 
   /** Takes in one envelope of the lane's log, in order of offset. */
@@ -127,7 +140,7 @@ export class Lane {
     this.#expire(nowMs);
     if (this.#flights.size >= this.#pace.flightsMax(this.#webhook.maxInFlight)) return;
     if (this.#pace.freeAtMs(0, nowMs) > nowMs) return;
-    const batch = this.#nextReady() ?? this.#retries.takeDue(nowMs) ?? this.#form(nowMs);
+    const batch = this.#nextReady() ?? this.#nextRetry(nowMs) ?? this.#form(nowMs);
     return batch === undefined ? undefined : this.#start(batch, nowMs, wallMs);
   }
 
@@ -151,14 +164,9 @@ export class Lane {
     this.#flights.delete(attempt.handle);
     this.#outbox.answered(batch);
     this.#pace.heard(result, attempt.startedAtMs, nowMs);
-    const facts: AttemptFacts = {
-      attempt: attempt.attempt,
-      startedAtMs: attempt.startedAtMs,
-      answer: 'error' in result ? result.error : result.status,
-      durationMs: result.durationMs,
-    };
+    const facts = attemptFacts(attempt, result);
     const verdict = judge(result, this.#webhook.success);
-    if (verdict.kind === 'delivered') this.#settle(batch, 'delivered', '', nowMs, facts);
+    if (verdict.kind === 'delivered') this.#settle(batch, deliveredAt(nowMs, facts));
     else if (verdict.kind === 'failed') this.#fail(batch, verdict.reason, nowMs, facts);
     else this.#retry(batch, result, nowMs, facts);
   }
@@ -194,15 +202,11 @@ export class Lane {
     return {
       readTo: this.#progress.readTo,
       open: this.#progress.snapshot(),
-      batches: batches.map(({ webhookId, attempts, retryAtMs, positions }) => ({
-        webhookId,
-        attempts,
-        retryAtMs,
-        members: positions,
-      })),
+      batches: batches.map(batchSnapshot),
       rateArrivalAtMs: this.#pace.rateArrivalAtMs,
       holdUntilMs: this.#pace.holdUntilMs,
       aloneUpTo: this.#recovery.aloneUpTo > this.base ? this.#recovery.aloneUpTo : 0,
+      caps: this.#caps.snapshot(),
       isClean: isClean && this.#flights.size === 0 && this.#outbox.unrecordedCount === 0,
     };
   }
@@ -232,45 +236,73 @@ export class Lane {
       delivery,
       joinedAtMs: nowMs,
       isAlone: recovering === undefined && !isExpired && this.#recovery.isAlone(at, delivery),
+      capDay: undefined,
       isSettled: false,
       batch: undefined,
     };
-    this.#holdings.add(delivery);
+    this.#settling.hold(delivery);
     if (recovering !== undefined) this.#rejoin(recovering, entry, nowMs);
-    else if (!this.#campaigns.has(delivery.campaignId)) {
-      this.#settleEntry(entry, 'cancelled', nowMs);
-    } else if (isExpired) this.#settleEntry(entry, 'expired', nowMs);
-    else {
+    else this.#queue(entry, nowMs);
+  }
+
+  #queue(entry: Entry, nowMs: number): void {
+    const { delivery } = entry;
+    const campaign = this.#campaigns.get(delivery.campaignId);
+    const deadline = this.#campaigns.deadlineOf(entry);
+    const refuse = (outcome: 'failed' | 'suppressed', reason: string) =>
+      this.#settling.entry(entry, { outcome, reason, atMs: nowMs });
+    if (campaign === undefined || this.#campaigns.isOver(campaign.id)) {
+      refuse('failed', 'cancelled');
+    } else if (deadline.atMs <= nowMs) refuse('failed', deadline.reason);
+    else if (Caps.isCapped(campaign) && !this.#caps.reserve(campaign, entry, nowMs)) {
+      refuse('suppressed', 'targeting-cap');
+    } else {
       this.#batching.push(entry);
-      this.#pace.expiring(delivery.expiresAtMs, nowMs);
-      this.#expiries.add(delivery.expiresAtMs, entry);
+      this.#pace.expiring(deadline.atMs, nowMs);
+      this.#expireLater(entry);
     }
+  }
+
+  #expireLater(value: Entry | Batch): void {
+    this.#expiries.add(this.#campaigns.deadlineOf(value).atMs, value);
   }
 
   #rejoin(batch: Batch, entry: Entry, nowMs: number): void {
     if (!this.#recovery.join(batch, entry)) return;
     this.#batches.add(batch);
-    if (this.#campaigns.has(campaignOf(batch))) this.#wait(batch);
-    else this.#fail(batch, 'cancelled', nowMs);
+    if (this.#campaigns.isOver(campaignOf(batch))) this.#fail(batch, 'cancelled', nowMs);
+    else this.#wait(batch);
   }
 
   #expire(nowMs: number): void {
     for (;;) {
       const expired = this.#expiries.takeDue(nowMs);
       if (expired === undefined) return;
-      if ('members' in expired) this.#fail(expired, 'expired', nowMs);
-      else {
-        this.#batching.forget(expired);
-        this.#settleEntry(expired, 'expired', nowMs);
-      }
+      const { reason } = this.#campaigns.deadlineOf(expired);
+      if ('members' in expired) this.#fail(expired, reason, nowMs);
+      else this.#giveUp(expired, reason, nowMs);
     }
   }
 
   #nextReady(): Batch | undefined {
     for (;;) {
       const batch = this.#ready.shift();
-      if (batch === undefined || batch.state === 'ready') return batch;
+      if (batch === undefined || (batch.state === 'ready' && !this.#hasHeld(batch))) return batch;
     }
+  }
+
+  #nextRetry(nowMs: number): Batch | undefined {
+    for (;;) {
+      const batch = this.#retries.takeDue(nowMs);
+      if (batch === undefined || !this.#hasHeld(batch)) return batch;
+    }
+  }
+
+  /** Lets a batch of a paused campaign wait. */
+  #hasHeld(batch: Batch): boolean {
+    if (!this.#campaigns.isPaused(campaignOf(batch))) return false;
+    this.#move(batch, 'held');
+    return true;
   }
 
   /**
@@ -286,7 +318,7 @@ export class Lane {
       const batch = batchOf(id, members, 'forming');
       this.#batches.add(batch);
       this.#reserved++;
-      this.#expiries.add(batch.expiresAtMs, batch);
+      this.#expireLater(batch);
       if (this.#outbox.allowUnrecorded(batch)) return batch;
       this.#outbox.pushFormed(batch);
     }
@@ -295,7 +327,7 @@ export class Lane {
 
   #start(batch: Batch, nowMs: number, wallMs: number): SenderAttempt {
     const campaignId = campaignOf(batch);
-    const members = batch.members.map((member) => member.delivery);
+    const members = batch.members.map(({ delivery }) => delivery);
     const attempt = batch.attempts + 1;
     const handle = ++this.#handle;
     this.#move(batch, 'inFlight');
@@ -322,8 +354,9 @@ export class Lane {
     const { retryScheduleMs } = this.#webhook;
     const delayMs = retryDelayMs(retryScheduleMs, batch.webhookId, batch.attempts);
     batch.retryAtMs = Math.max(nowMs + delayMs, holdUntilMs);
-    if (!this.#campaigns.has(campaignOf(batch))) this.#fail(batch, 'cancelled', nowMs, facts);
-    else if (batch.retryAtMs >= batch.expiresAtMs) this.#fail(batch, 'expired', nowMs, facts);
+    const deadline = this.#campaigns.deadlineOf(batch);
+    if (this.#campaigns.isOver(campaignOf(batch))) this.#fail(batch, 'cancelled', nowMs, facts);
+    else if (batch.retryAtMs >= deadline.atMs) this.#fail(batch, deadline.reason, nowMs, facts);
     else {
       this.#wait(batch);
       this.#outbox.push({
@@ -340,7 +373,7 @@ export class Lane {
   #wait(batch: Batch): void {
     this.#move(batch, 'waiting');
     this.#retries.add(batch.retryAtMs, batch);
-    this.#expiries.add(batch.expiresAtMs, batch);
+    this.#expireLater(batch);
   }
 
   #move(batch: Batch, state: BatchState): void {
@@ -350,45 +383,18 @@ export class Lane {
   }
 
   #fail(batch: Batch, reason: string, atMs: number, last?: AttemptFacts): void {
-    this.#settle(batch, 'failed', reason, atMs, last);
+    this.#settle(batch, { outcome: 'failed', reason, atMs, last });
   }
 
-  #settle(
-    batch: Batch,
-    outcome: 'delivered' | 'failed',
-    reason: string,
-    atMs: number,
-    last?: AttemptFacts,
-  ): void {
+  #settle(batch: Batch, word: FinalWord): void {
     this.#move(batch, 'settled');
     this.#batches.delete(batch);
-    this.#outbox.push({
-      kind: 'settled',
-      webhookId: batch.webhookId,
-      campaignId: campaignOf(batch),
-      outcome,
-      reason,
-      atMs,
-      ...(last === undefined ? {} : { last }),
-      members: batch.members.map((member) => this.#close(member)),
-    });
+    this.#settling.batch(batch, word);
   }
 
-  /** Gives up on a delivery that never made it into a batch. */
-  #settleEntry(entry: Entry, reason: string, atMs: number): void {
-    const { id, campaignId } = entry.delivery;
-    const members = [this.#close(entry)];
-    const facts = { webhookId: id, campaignId, reason, atMs, members };
-    this.#outbox.push({ kind: 'settled', outcome: 'failed', ...facts });
-  }
-
-  #close(entry: Entry) {
-    entry.isSettled = true;
-    const { offset, index, delivery } = entry;
-    const { id, userId, isAnonymous, wantsOutcome } = delivery;
-    this.#holdings.remove(delivery);
-    this.#progress.settle(offset, index);
-    if (wantsOutcome !== true) return { offset, index, id, userId };
-    return { offset, index, id, userId, isAnonymous: isAnonymous === true, wantsOutcome };
+  /** Gives up on a delivery that waits for a batch. */
+  #giveUp(entry: Entry, reason: string, atMs: number): void {
+    this.#batching.forget(entry);
+    this.#settling.entry(entry, { outcome: 'failed', reason, atMs });
   }
 }

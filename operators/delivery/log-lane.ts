@@ -8,7 +8,8 @@ import type { TransportResult } from '../../engine/sender/transport.ts';
 import { decodeDeliveries } from './codec.ts';
 import { countDeliveries } from './count-deliveries.ts';
 import { decodeRecords, decodeSnapshot, encodeRecords, encodeSnapshot } from './done-codec.ts';
-import { Lane, type LaneDefinitions, type LaneOptions } from './lane.ts';
+import { Lane } from './lane.ts';
+import type { LaneDefinitions, LaneOptions } from './lane-campaigns.ts';
 import type { LaneRecord } from './lane-records.ts';
 
 /** Of one envelope of records: a NATS message has 1 MiB, and texts may grow when encoded. */
@@ -63,7 +64,12 @@ export class LogLane implements SenderLane<LaneDefinitions> {
     if (records.length === 0) return undefined;
     const outcomes = records.flatMap(outcomesOf);
     const isAll = this.#lane.recordsWaiting === 0;
-    return { bytes: encodeRecords(records), count: records.length, outcomes, isAll };
+    const completed = isAll ? this.#lane.takeCompleted() : [];
+    return { bytes: encodeRecords(records), count: records.length, outcomes, completed, isAll };
+  }
+
+  takeCompleted(): readonly string[] {
+    return this.#lane.takeCompleted();
   }
 
   changesDurable(): void {

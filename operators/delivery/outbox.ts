@@ -41,8 +41,9 @@ export class Outbox {
   }
 
   pushFormed(batch: Batch): void {
-    const { webhookId, positions } = batch;
-    const record: LaneRecord = { kind: 'formed', webhookId, members: positions };
+    const { webhookId, positions, places } = batch;
+    const formed = { kind: 'formed', webhookId, members: positions } as const;
+    const record: LaneRecord = places === undefined ? formed : { ...formed, places };
     this.#waiting.push({ record, formed: batch, isAnswer: false });
     this.#formedCount++;
   }
@@ -60,6 +61,8 @@ export class Outbox {
   allowUnrecorded(batch: Batch): boolean {
     const isPassing = this.#formedCount > 0;
     if (batch.members.length > 1 || isPassing || this.#unrecorded >= UNRECORDED_MAX) return false;
+    // A place under a cap must be known to be taken before somebody may have got the message.
+    if (batch.places !== undefined) return false;
     batch.isUnrecorded = true;
     this.#unrecorded++;
     return true;

@@ -1,6 +1,7 @@
 import type { Batch, Entry } from './batch.ts';
+import type { Caps } from './caps.ts';
 import type { Delivery, DeliveryPosition } from './delivery.ts';
-import type { LaneRecord, LaneSnapshot } from './lane-records.ts';
+import type { CapPlaces, LaneRecord, LaneSnapshot, SettledRecord } from './lane-records.ts';
 import { UNRECORDED_MAX } from './outbox.ts';
 
 /**
@@ -12,12 +13,17 @@ export class Recovery {
   readonly #byPosition = new Map<string, Batch>();
   /** Deliveries met so far that may have been sent by themselves, by campaign. */
   readonly #alone = new Map<string, number>();
+  readonly #caps: Caps;
   #isClean = true;
   /** Until when a receiver asked the lane to wait. */
   holdUntilMs = 0;
   rateArrivalAtMs = 0;
   /** Up to this offset a run that crashed may have sent deliveries by themselves, unrecorded. */
   aloneUpTo = 0;
+
+  constructor(caps: Caps) {
+    this.#caps = caps;
+  }
 
   /** Batches with members still to be read. */
   get size(): number {
@@ -29,8 +35,9 @@ export class Recovery {
   }
 
   restore(snapshot: LaneSnapshot): void {
-    for (const { webhookId, attempts, retryAtMs, members } of snapshot.batches) {
-      const batch = this.#add(webhookId, members);
+    this.#caps.restore(snapshot.caps);
+    for (const { webhookId, attempts, retryAtMs, members, places } of snapshot.batches) {
+      const batch = this.#add(webhookId, members, places);
       batch.attempts = attempts;
       batch.retryAtMs = retryAtMs;
     }
@@ -42,9 +49,10 @@ export class Recovery {
 
   replay(record: LaneRecord): void {
     this.#isClean = false;
-    if (record.kind === 'settled') this.#remove(record.webhookId);
-    else if (record.kind === 'formed') this.#add(record.webhookId, record.members);
-    else {
+    if (record.kind === 'settled') this.#settle(record);
+    else if (record.kind === 'formed') {
+      this.#add(record.webhookId, record.members, record.places);
+    } else {
       const batch = this.#add(record.webhookId, record.members);
       batch.attempts = record.attempt;
       batch.retryAtMs = record.retryAtMs;
@@ -97,9 +105,14 @@ export class Recovery {
     return true;
   }
 
-  #add(webhookId: string, positions: readonly DeliveryPosition[]): Batch {
+  #add(
+    webhookId: string,
+    positions: readonly DeliveryPosition[],
+    places?: CapPlaces | undefined,
+  ): Batch {
     const known = this.#batches.get(webhookId);
     if (known !== undefined) return known;
+    if (places !== undefined) this.#caps.reserved(places, positions.length);
     const batch: Batch = {
       webhookId,
       positions,
@@ -108,6 +121,7 @@ export class Recovery {
       attempts: 0,
       retryAtMs: 0,
       expiresAtMs: Number.POSITIVE_INFINITY,
+      places,
       isUnrecorded: false,
     };
     this.#batches.set(webhookId, batch);
@@ -115,8 +129,9 @@ export class Recovery {
     return batch;
   }
 
-  #remove(webhookId: string): void {
+  #settle({ webhookId, campaignId, outcome, members }: SettledRecord): void {
     const batch = this.#batches.get(webhookId);
+    this.#caps.settled(campaignId, outcome, batch?.places, members.length);
     if (batch === undefined) return;
     this.#batches.delete(webhookId);
     for (const position of batch.positions) this.#byPosition.delete(keyOf(position));

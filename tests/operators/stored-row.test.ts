@@ -72,6 +72,7 @@ describe('stored rows: a field of another kind is refused, whatever the checksum
       open: [{ offset: 7, count: 3, settled: [0, 2] }],
       batches: [{ webhookId: 'w', attempts: 1, retryAtMs: 5, members: [position] }],
       ...{ rateArrivalAtMs: 5.5, holdUntilMs: 0, aloneUpTo: 0, isClean: false },
+      caps: [{ campaignId: 'c', delivered: 3, day: 20_000, dayDelivered: 2 }],
     };
     const whole = encodeSnapshot(snapshot);
     expect(decodeSnapshot(whole)).toEqual(snapshot);

@@ -1,4 +1,3 @@
-import { laneDefinitions } from '../../app/serve/lane-definitions.ts';
 import { RequestIntake } from '../../connectors/doors/http/http-events.ts';
 import type { NatsDoor } from '../../connectors/doors/nats/nats-door.ts';
 import type { StreamPosition } from '../../connectors/doors/nats/source-position.ts';
@@ -21,7 +20,8 @@ import { TurnLoop } from '../../engine/worker/turn-loop.ts';
 import { campaignCounters } from '../../operators/campaign-counters.ts';
 import { type Control, campaignPipeline } from '../../operators/campaign-pipeline.ts';
 import type { Definitions } from '../../operators/definitions.ts';
-import type { LaneDefinitions } from '../../operators/delivery/lane.ts';
+import type { LaneDefinitions } from '../../operators/delivery/lane-campaigns.ts';
+import { laneDefinitions } from '../../operators/delivery/lane-definitions.ts';
 import { LogLane } from '../../operators/delivery/log-lane.ts';
 import { partitionDefinitions } from '../../operators/partition-definitions.ts';
 import type { EventServer } from './event-server.ts';

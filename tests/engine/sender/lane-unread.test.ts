@@ -3,7 +3,7 @@ import { MemoryLog } from '../../../engine/log/memory-log.ts';
 import { Sender } from '../../../engine/sender/sender.ts';
 import type { Transport, TransportResult } from '../../../engine/sender/transport.ts';
 import { encodeDeliveries } from '../../../operators/delivery/codec.ts';
-import type { LaneDefinitions } from '../../../operators/delivery/lane.ts';
+import type { LaneDefinitions } from '../../../operators/delivery/lane-campaigns.ts';
 import { LogLane } from '../../../operators/delivery/log-lane.ts';
 import {
   BASE_MS,

@@ -6,7 +6,7 @@ import { Sender } from '../../../engine/sender/sender.ts';
 import type { OutgoingRequest, TransportResult } from '../../../engine/sender/transport.ts';
 import { encodeDeliveries } from '../../../operators/delivery/codec.ts';
 import { decodeRecords } from '../../../operators/delivery/done-codec.ts';
-import type { LaneDefinitions } from '../../../operators/delivery/lane.ts';
+import type { LaneDefinitions } from '../../../operators/delivery/lane-campaigns.ts';
 import { LogLane } from '../../../operators/delivery/log-lane.ts';
 import {
   BASE_MS,

@@ -193,6 +193,7 @@ const LANE_SEEDS: readonly Uint8Array[] = [
     holdUntilMs: 0,
     aloneUpTo: 0,
     isClean: false,
+    caps: [{ campaignId: 'c', delivered: 3, day: 20_000, dayDelivered: 2 }],
   }),
   encodeDeliveries(
     [1, 2].map((i) => ({

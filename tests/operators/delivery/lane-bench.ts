@@ -2,8 +2,13 @@ import type { SenderAttempt } from '../../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../../engine/sender/transport.ts';
 import type { Campaign, Webhook } from '../../../operators/definitions.ts';
 import type { Delivery } from '../../../operators/delivery/delivery.ts';
-import { Lane, type LaneOptions } from '../../../operators/delivery/lane.ts';
-import type { LaneRecord, SettledRecord } from '../../../operators/delivery/lane-records.ts';
+import { Lane } from '../../../operators/delivery/lane.ts';
+import type { LaneDefinitions, LaneOptions } from '../../../operators/delivery/lane-campaigns.ts';
+import type {
+  LaneRecord,
+  LaneSnapshot,
+  SettledRecord,
+} from '../../../operators/delivery/lane-records.ts';
 import { CAMPAIGN_DEFAULTS } from '../../support/campaign-defaults.ts';
 
 /** A Monday, 09:00 UTC. */
@@ -78,11 +83,12 @@ interface Made {
  * answer comes at once or after a latency.
  */
 export class LaneBench {
-  readonly lane: Lane;
+  lane: Lane;
   nowMs = BASE_MS;
   readonly attempts: Made[] = [];
   readonly records: LaneRecord[] = [];
-  #offset = 0;
+  readonly #offers: (readonly Delivery[])[] = [];
+  readonly #snapshots: { readonly after: number; readonly state: LaneSnapshot }[] = [];
   readonly #answer: (attempt: SenderAttempt, nth: number) => TransportResult;
   readonly #latencyMs: number;
   #pending: { readonly atMs: number; readonly attempt: SenderAttempt; result: TransportResult }[] =
@@ -104,7 +110,27 @@ export class LaneBench {
   }
 
   offer(...deliveries: Delivery[]): void {
-    this.lane.offer(++this.#offset, deliveries, this.nowMs);
+    this.lane.offer(this.#offers.push(deliveries), deliveries, this.nowMs);
+  }
+
+  /** A crash: what was not recorded is forgotten, and another lane goes on from the records. */
+  restart(options: LaneDefinitions, stored: (snapshot: LaneSnapshot) => LaneSnapshot): void {
+    const snapshot = this.#snapshots.at(-1);
+    this.lane = new Lane({ ...options, userAgent: 'Lapse/test' });
+    if (snapshot !== undefined) this.lane.restore(stored(snapshot.state));
+    for (const record of this.records.slice(snapshot?.after ?? 0)) this.lane.replay(record);
+    this.lane.recovered(this.#offers.length, this.nowMs);
+    this.#pending = [];
+    for (const [i, deliveries] of this.#offers.entries()) {
+      this.lane.offer(i + 1, deliveries, this.nowMs);
+    }
+    if (this.records.length % 2 === 0) this.#snapshot();
+  }
+
+  #snapshot(): void {
+    this.records.push(...this.lane.takeRecords());
+    this.#snapshots.push({ after: this.records.length, state: this.lane.snapshot(false) });
+    this.lane.onDurable();
   }
 
   /** Runs everything that is due up to and with `untilMs`. */

@@ -42,9 +42,20 @@ const facts = fc.record({
   ),
   durationMs: fc.nat(),
 });
+/** What asks for nothing is left out. */
+const outcomeFlags = fc.constantFrom(
+  {},
+  { wantsOutcome: true },
+  { isAnonymous: true },
+  { isAnonymous: true, wantsOutcome: true },
+);
 const positions = fc.array(position, { minLength: 1, maxLength: 5 });
+const places = fc.record({ campaignId: text, day: fc.nat(60_000) });
 const record: fc.Arbitrary<LaneRecord> = fc.oneof(
-  fc.record({ kind: fc.constant('formed' as const), webhookId: text, members: positions }),
+  fc.record(
+    { kind: fc.constant('formed' as const), webhookId: text, members: positions, places },
+    { requiredKeys: ['kind', 'webhookId', 'members'] },
+  ),
   fc
     .record({ webhookId: text, members: positions, retryAtMs: instant, holdUntilMs: instant })
     .chain((rest) => facts.map((known) => ({ kind: 'retry' as const, ...rest, ...known }))),
@@ -53,14 +64,14 @@ const record: fc.Arbitrary<LaneRecord> = fc.oneof(
       kind: fc.constant('settled' as const),
       webhookId: text,
       campaignId: text,
-      outcome: fc.constantFrom('delivered' as const, 'failed' as const),
+      outcome: fc.constantFrom('delivered', 'failed', 'suppressed'),
       reason: text,
       atMs: instant,
       last: facts,
       members: fc.array(
         fc
-          .tuple(position, fc.record({ id: text, userId: text }))
-          .map(([at, named]) => ({ ...at, ...named })),
+          .tuple(position, fc.record({ id: text, userId: text }), outcomeFlags)
+          .map(([at, named, flags]) => ({ ...at, ...named, ...flags })),
         { minLength: 1, maxLength: 5 },
       ),
     },
@@ -73,12 +84,23 @@ const snapshot: fc.Arbitrary<LaneSnapshot> = fc.record({
     fc.record({ offset: fc.nat(), count: fc.nat(1_000), settled: fc.array(fc.nat(999)) }),
   ),
   batches: fc.array(
-    fc.record({ webhookId: text, attempts: fc.nat(50), retryAtMs: instant, members: positions }),
+    fc.record(
+      { webhookId: text, attempts: fc.nat(50), retryAtMs: instant, members: positions, places },
+      { requiredKeys: ['webhookId', 'attempts', 'retryAtMs', 'members'] },
+    ),
   ),
   rateArrivalAtMs: fc.double({ min: 0, max: 2 ** 42, noNaN: true }),
   holdUntilMs: instant,
   aloneUpTo: fc.nat(),
   isClean: fc.boolean(),
+  caps: fc.array(
+    fc.record({
+      campaignId: text,
+      delivered: fc.nat(),
+      day: fc.nat(60_000),
+      dayDelivered: fc.nat(),
+    }),
+  ),
 });
 
 test('codec: deliveries come back as they were, also after the next envelope is written', () => {

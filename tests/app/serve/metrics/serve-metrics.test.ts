@@ -88,7 +88,12 @@ function senderStats(): SenderStats {
     onWarning,
     isTaken: () => true,
   });
-  const counts = new SenderCounts(silentReporter, { receivers, onWarning, onFatal: onWarning });
+  const counts = new SenderCounts(silentReporter, {
+    receivers,
+    onWarning,
+    onCompleted: onWarning,
+    onFatal: onWarning,
+  });
   const attempt = {
     handle: 1,
     webhookId: 'w',

@@ -1,0 +1,36 @@
+/** The life of a campaign (SPEC 6), the same in partitions, lanes and the control plane. */
+import type { Campaign } from './definitions.ts';
+import type { Life } from './router/campaign-entry.ts';
+
+/** What may be done to a campaign. */
+export type LifeAction = 'publish' | 'pause' | 'resume' | 'stop' | 'archive' | 'complete';
+
+/** By state, the actions that are allowed and the state after each. */
+const TRANSITIONS: Readonly<Record<Life, Readonly<Partial<Record<LifeAction, Life>>>>> = {
+  draft: { publish: 'running', archive: 'archived' },
+  running: { pause: 'paused', stop: 'stopped', archive: 'archived', complete: 'completed' },
+  paused: { resume: 'running', stop: 'stopped', archive: 'archived', complete: 'completed' },
+  stopped: { archive: 'archived' },
+  completed: { archive: 'archived' },
+  archived: {},
+};
+
+/** @returns the state after the action; undefined when it is not allowed */
+export function lifeAfter(life: Life, action: LifeAction): Life | undefined {
+  return TRANSITIONS[life][action];
+}
+
+/** What a user may do to a campaign in this state; Lapse itself completes campaigns. */
+export function actionsFrom(life: Life): readonly LifeAction[] {
+  const actions = Object.keys(TRANSITIONS[life]) as LifeAction[];
+  return actions.filter((action) => action !== 'complete');
+}
+
+/**
+ * The state of a campaign whose definition is put, for the first time or again.
+ * @param before undefined: it was not defined
+ */
+export function lifeWhenPut({ state }: Pick<Campaign, 'state'>, before: Life | undefined): Life {
+  if (before === undefined || state === 'draft' || before === 'draft') return state;
+  return before;
+}
