@@ -37,7 +37,7 @@ import { judge } from './verdict.ts';
  *                                       └─ retry ─┘
  *
  * The caller stores what `takeRecords` gives and says `onDurable`; a batch of several is not tried
- * before. Known limits: a delivery beyond `room` is not looked at, its expiry is noticed when read;
+ * before. Known limits: what is beyond `room` is not looked at, its expiry is noticed when read;
  * what a paused campaign has waiting takes up room of its webhook until it expires.
  */
 export class Lane {
@@ -193,10 +193,7 @@ export class Lane {
     }
   }
 
-  /**
-   * The state as of the records taken last; ask right after a `takeRecords` that left none.
-   * @param isClean no attempt is made after this snapshot, unless another one comes first
-   */
+  /** The state as of the records taken last, see `SenderLane.snapshot`. */
   snapshot(isClean: boolean): LaneSnapshot {
     const batches = [...this.#batches, ...this.#recovery.batches()];
     return {
