@@ -17,7 +17,7 @@ import type { CampaignCounters } from './campaign-counters.ts';
 import type { LifeAction } from './campaign-life.ts';
 import { deliveryBytes, encodeDeliveries } from './delivery/codec.ts';
 import type { Delivery } from './delivery/delivery.ts';
-import { ACTIVITY, standingOf } from './event-standing.ts';
+import { standingOf } from './event-standing.ts';
 import { fingerprintHalf } from './fingerprint.ts';
 import { GateChain } from './gates/chain.ts';
 import { describeGraph } from './graph/describe.ts';
@@ -45,8 +45,8 @@ import {
 } from './router/campaign-book.ts';
 import { CellOwners } from './router/cell-owners.ts';
 import { dueBefore } from './router/due-before.ts';
+import { EventRouter } from './router/event-router.ts';
 import { EventView } from './router/event-view.ts';
-import { compareEdges, type Edge, type Route } from './router/routes.ts';
 import { Scope } from './router/scope.ts';
 import { KeptProperties } from './rules/inaction/kept-properties.ts';
 import { deadlineOf, Inaction } from './rules/inaction/windows.ts';
@@ -80,8 +80,6 @@ export interface CampaignPipelineOptions {
 /** Topics of the partitions' input: what moves goes there; every other output is a delivery. */
 const INPUT = 'in.';
 /** So that a hash of 0 does not stay 0 when mixed. */
-/** Kinds below are what "anything" means to a rule: track, page, screen, but no identify. */
-
 /** The operators of Lapse in one partition: router, profiles, rules, gates, goals, rendering. */
 export function campaignPipeline(options: CampaignPipelineOptions): PipelineFactory {
   return (host) => new CampaignPipeline(host, options);
@@ -92,6 +90,7 @@ class CampaignPipeline implements Pipeline {
   readonly #counters: CampaignCounters;
   readonly #book: CampaignBook;
   readonly #event = new EventView();
+  readonly #router: EventRouter;
   readonly #kept: KeptProperties;
   readonly #scope: Scope;
   readonly #reports: ReportCounts;
@@ -100,9 +99,6 @@ class CampaignPipeline implements Pipeline {
   readonly #leaving: Leaving;
   readonly #arriving: Arriving;
   readonly #key = emptyKey();
-  #routes: (Route | undefined)[] = [];
-  #routesOf = -1;
-  #routesVersion = -1;
 
   constructor(host: PipelineHost, options: CampaignPipelineOptions) {
     const { state } = host;
@@ -128,6 +124,7 @@ class CampaignPipeline implements Pipeline {
       onReport,
       onQualified: (scope, occurrence, atMs) => chain.start(scope, occurrence, atMs),
     });
+    this.#router = new EventRouter(this.#scope);
     this.#owners = new CellOwners(this.#book, chain);
     const parts = { scope: this.#scope, owners: this.#owners };
     this.#lives = new Lives(this.#scope, chain);
@@ -137,12 +134,8 @@ class CampaignPipeline implements Pipeline {
 
   onEvent(envelope: EnvelopeReader, i: number): void {
     this.#counters.events++;
-    if (envelope.serial !== this.#routesOf || this.#book.version !== this.#routesVersion) {
-      this.#readRoutes(envelope);
-    }
-    const kind = envelope.kind[i]!;
-    const route = this.#routeOf(kind, envelope.name[i]!);
-    const isIdentify = kind === RecordKind.identify;
+    const route = this.#router.routeOf(envelope, i);
+    const isIdentify = envelope.kind[i] === RecordKind.identify;
     // Nobody asks about this event: it is neither unpacked nor remembered.
     if (route === undefined && !isIdentify) return;
     const { state } = this.#host;
@@ -162,7 +155,7 @@ class CampaignPipeline implements Pipeline {
     }
     if (state.isAhead) this.#fireBefore(key, state.nowMs);
     if (isIdentify) this.#identify();
-    if (route !== undefined) this.#follow(route, envelope, i);
+    if (route !== undefined) this.#router.follow(route, envelope, i);
   }
 
   standingOf(query: EventQuery): EventStanding {
@@ -349,23 +342,6 @@ class CampaignPipeline implements Pipeline {
     this.#move(movedEvent(event, { lo, hi }, atMs, bytes), to);
   }
 
-  #readRoutes(envelope: EnvelopeReader): void {
-    const { routes } = this.#book;
-    const { any } = routes;
-    this.#routes = envelope.names.map((name) => {
-      const route = routes.of(name);
-      if (any.length === 0) return route;
-      return route === undefined ? any : [...route, ...any].sort(compareEdges);
-    });
-    this.#routesOf = envelope.serial;
-    this.#routesVersion = this.#book.version;
-  }
-
-  /** An event that is no activity has no name, and whoever wants any activity is not asked. */
-  #routeOf(kind: number, name: number): Route | undefined {
-    return ACTIVITY.has(kind) ? this.#routes[name] : undefined;
-  }
-
   #identify(): void {
     const { key, properties, eventAtMs } = this.#event;
     try {
@@ -377,34 +353,6 @@ class CampaignPipeline implements Pipeline {
     }
     if (this.#book.attributeNodes.length === 0) return;
     hearAttributes(this.#scope, key, Object.keys(properties));
-  }
-
-  #follow(route: Route, envelope: EnvelopeReader, i: number): void {
-    const scope = this.#scope;
-    const event = this.#event;
-    const isHistory = (envelope.flags[i]! & RecordFlag.historyOnly) !== 0;
-    if (isHistory) this.#counters.historyOnly++;
-    scope.envelope = envelope;
-    scope.index = i;
-    for (const edge of route) {
-      const { input, predicate } = edge;
-      if (isHistory && !input.takesHistory) continue;
-      scope.mayOpen = this.#mayOpen(edge, event.eventAtMs);
-      if (input.opensOnly && !scope.mayOpen) continue;
-      if (predicate !== undefined && !predicate.holds(event, event.serial)) continue;
-      edge.records++;
-      scope.key = event.key;
-      if (edge.campaign !== undefined) scope.entry = edge.campaign;
-      if (edge.node !== undefined) scope.useRule(edge.node, event.key);
-      edge.listener.onEvent(scope, input.role);
-    }
-  }
-
-  #mayOpen({ node, campaign }: Edge, eventAtMs: number): boolean {
-    if (node === undefined || campaign === undefined || campaign.life !== 'running') return false;
-    if (node.isRetired || eventAtMs < node.publishedAtMs) return false;
-    const { endAtMs } = campaign.campaign.schedule;
-    return endAtMs === undefined || this.#host.state.nowMs <= endAtMs;
   }
 }
 
