@@ -48,19 +48,21 @@ async function stage() {
 
 describe('SDKs with their defaults', () => {
   test.for([
-    ['@segment/analytics-node', process.execPath, 'segment-node.mjs'],
-    ['@rudderstack/rudder-sdk-node', process.execPath, 'rudder-node.mjs'],
-    ['segment-analytics-python', python, 'segment_python.py'],
-    ['rudder-sdk-python', python, 'rudder_python.py'],
+    ['@segment/analytics-node', process.execPath, 'segment-node.mjs', CALLS.length],
+    ['@rudderstack/rudder-sdk-node', process.execPath, 'rudder-node.mjs', CALLS.length],
+    ['segment-analytics-python', python, 'segment_python.py', CALLS.length],
+    ['rudder-sdk-python', python, 'rudder_python.py', CALLS.length],
+    // A profile and an event.
+    ['clevertap', process.execPath, 'clevertap-node.mjs', 2],
   ] as const)('%s: the app ends well, and all its calls are taken', async (client, { skip }) => {
-    const [, program, script] = client;
+    const [, program, script, calls] = client;
     if (program === undefined) return skip('there is no python3 with venv and pip');
     const { serve, sink } = await stage();
     const app = await promisify(execFile)(program, [scriptOf(script), serve.url, String(USERS)], {
       timeout: APP_MS_MAX,
     });
     expect(app).toMatchObject({ stdout: 'done\n', stderr: '' });
-    expect(await serve.metric('lapse_events_accepted_total')).toBe(USERS * CALLS.length);
+    expect(await serve.metric('lapse_events_accepted_total')).toBe(USERS * calls);
     expect(await serve.metric('lapse_events_rejected_total')).toBe(0);
     expect(await serve.metric('lapse_requests_turned_away_total')).toBe(0);
     const delivered = () => sink.requests.flatMap(({ profiles }) => profiles);
