@@ -23,7 +23,8 @@ export const runtimeDescriptions: Readonly<Record<RuntimePath, string>> = {
   'server.ops': 'Address and port where /metrics, /healthz and /readyz are served besides.',
   data: 'Folder of the log, checkpoints and queues.',
   'egress.allow':
-    'Private receivers that webhooks may reach: addresses, ranges and names. Default: none.',
+    'Private receivers that webhooks may reach: addresses, ranges and names. ' +
+    'Default: loopback while the server listens on loopback only, else none.',
   'engine.workers': 'Threads that process events. Default: one less than there are cores.',
   'engine.partitions': 'Partitions of the log; fixed when the log is made.',
   'engine.reorderWindow':

@@ -95,7 +95,7 @@ export function resolveRuntime(
   return {
     ...(nats === undefined ? {} : { nats }),
     server: serverOf(get),
-    egress: { allow: get('egress.allow') ?? [] },
+    egress: { allow: egressAllowOf(get) },
     data: get('data') ?? 'lapse-data',
     engine: {
       workers: get('engine.workers') ?? Math.max(1, availableParallelism() - 1),
@@ -114,7 +114,20 @@ export function resolveEgressAllow(
   env: Environment,
   file: RuntimeFileSettings,
 ): readonly string[] {
-  return getterOf(flags, env, file)('egress.allow') ?? [];
+  return egressAllowOf(getterOf(flags, env, file));
+}
+
+/** Receivers on this machine. */
+const LOOPBACK_RECEIVERS = ['127.0.0.0/8', '::1', 'localhost'];
+const LOOPBACK_HOST = /^(?:localhost|::1|127(?:\.\d{1,3}){3})$/;
+
+/**
+ * While the server listens on loopback only, whoever reaches it could reach a receiver there too, so
+ * such receivers are allowed; a list that is given says all that is.
+ */
+function egressAllowOf(get: Get): readonly string[] {
+  const host = get('server.host') ?? '127.0.0.1';
+  return get('egress.allow') ?? (LOOPBACK_HOST.test(host) ? LOOPBACK_RECEIVERS : []);
 }
 
 function getterOf(

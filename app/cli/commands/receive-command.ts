@@ -28,7 +28,6 @@ export async function receiveCommand(options: ReceiveOptions): Promise<number> {
     ...(asJson ? { onRequest: printRequest } : { print: printLine }),
   });
   say(`Receiving at ${receiver.url}, Ctrl-C ends.`);
-  say('Its address is private: `lapse serve --egress 127.0.0.1` sends to it.');
   await end.reason;
   await receiver.close();
   if (asJson) printJson({ type: 'ended', ...receiver.counts });

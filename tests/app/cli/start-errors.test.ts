@@ -49,7 +49,7 @@ describe('serve does not start', () => {
     const port = await portOf(server);
     expect(await refusal(['--port', String(port)])).toBe(
       `--port must be free, ${port} on 127.0.0.1 is in use; choose another, ` +
-        `such as --port ${port + 1} [ERR_PORT_IN_USE]`,
+        `such as ${port + 1} [ERR_PORT_IN_USE]`,
     );
     server.close();
   });

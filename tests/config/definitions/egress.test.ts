@@ -72,8 +72,16 @@ describe('egress.allow', () => {
     expect(() => resolveRuntime({ egress: '*' }, {}, {})).toThrow('--egress must be');
   });
 
-  test('nothing is allowed by default', () => {
-    expect(resolveRuntime({}, {}, {}).egress.allow).toEqual([]);
+  test('receivers of this machine are allowed by default, as nobody else reaches the server', () => {
+    const local = ['127.0.0.0/8', '::1', 'localhost'];
+    expect(resolveRuntime({}, {}, {}).egress.allow).toEqual(local);
+    const onLoopback = 'webhooks:\n- id: crm\n  url: http://127.0.0.1:9/in\n';
+    expect(problemsOf(onLoopback)).toEqual([]);
+    expect(problemsOf(`egress: {allow: [10.0.0.0/8]}\n${onLoopback}`)).toHaveLength(1);
+  });
+
+  test('nothing is allowed by default once the server listens on other addresses', () => {
+    expect(resolveRuntime({ host: '192.0.2.1' }, {}, {}).egress.allow).toEqual([]);
   });
 });
 

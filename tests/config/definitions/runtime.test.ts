@@ -12,7 +12,7 @@ describe('resolveRuntime', () => {
     );
     expect(resolveRuntime({}, {}, {})).toEqual({
       server: { host: '127.0.0.1', port: 8080, origins: [], hostNames: [] },
-      egress: { allow: [] },
+      egress: { allow: ['127.0.0.0/8', '::1', 'localhost'] },
       data: 'lapse-data',
       engine: {
         workers: Math.max(1, availableParallelism() - 1),
