@@ -41,9 +41,11 @@ function instant(text: string): string {
   return new Date(BASE_MS + offsetMs(text)).toISOString();
 }
 
+const IS_OFFSET = /^@-?(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
+
 /** Replaces `@offset` texts by instants. */
 function absolute(value: unknown): unknown {
-  if (typeof value === 'string') return value.startsWith('@') ? instant(value.slice(1)) : value;
+  if (typeof value === 'string') return IS_OFFSET.test(value) ? instant(value.slice(1)) : value;
   if (Array.isArray(value)) return value.map(absolute);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, absolute(one)]));
