@@ -26,6 +26,7 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
     'connectors/logs/jetstream',
     'connectors/doors/nats',
   ],
+  ws: ['connectors/doors/websocket'],
   lmdb: ['connectors/logs/embedded'],
   'ipaddr.js': ['connectors/webhook/egress'],
   undici: ['connectors/webhook', 'app/cli', 'app/demo'],

@@ -4,6 +4,7 @@ import { LAPSE_VERSION } from '../../config/definitions/version.ts';
 import { DoorCounters } from '../../connectors/doors/door-counters.ts';
 import { NatsDoor, type NatsDoorOptions } from '../../connectors/doors/nats/nats-door.ts';
 import { RejectedStore } from '../../connectors/doors/rejected.ts';
+import { CLIENTS_MAX } from '../../connectors/doors/websocket/websocket-door.ts';
 import type { EventLimits } from '../../connectors/events/event-limits.ts';
 import { connectNats } from '../../connectors/nats/connection.ts';
 import { requireOrigin } from '../../engine/checkpoint/checkpoint-origin.ts';
@@ -261,7 +262,7 @@ async function startParts(
     sender,
   };
   const onFull = (error: LapseError) => options.onWarning('http server', error);
-  const connections = new ConnectionLimit({ onFull });
+  const connections = new ConnectionLimit({ onFull, othersMax: CLIENTS_MAX });
   // Bound before the recovery, so that a port in use is said at once.
   const http = await startHttp({
     settings: settings.server,

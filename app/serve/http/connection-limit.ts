@@ -28,6 +28,8 @@ export interface ConnectionLimitOptions {
   readonly onFull: (error: LapseError) => void;
   /** @default 4_096 */
   readonly connectionsMax?: number;
+  /** Connections besides, which have left and are bounded by themselves. @default 0 */
+  readonly othersMax?: number;
   /** @default systemClock */
   readonly clock?: Clock;
 }
@@ -74,6 +76,7 @@ class Holder {
 export class ConnectionLimit {
   readonly #onFull: (error: LapseError) => void;
   readonly #connectionsMax: number;
+  readonly #othersMax: number;
   readonly #clock: Clock;
   readonly #holders = new Map<string, Holder>();
   readonly #connections = new WeakMap<Socket, Connection>();
@@ -85,16 +88,23 @@ export class ConnectionLimit {
   constructor(options: ConnectionLimitOptions) {
     this.#onFull = options.onFull;
     this.#connectionsMax = options.connectionsMax ?? CONNECTIONS_MAX;
+    this.#othersMax = options.othersMax ?? 0;
     this.#clock = options.clock ?? systemClock;
   }
 
   /** To be called before the server listens. */
   apply(server: FastifyInstance): void {
     const http = server.server as Server;
-    http.maxConnections = this.#connectionsMax + CLOSING_MAX;
+    http.maxConnections = this.#connectionsMax + this.#othersMax + CLOSING_MAX;
     http.on('connection', (socket: Socket) => this.#opened(socket));
     http.on('request', (request, response) => this.#begun(request, response));
     http.on('drop', () => this.#drop());
+  }
+
+  /** It is no connection of HTTP any more, and counted elsewhere. */
+  leave(socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection !== undefined) this.#gone(connection);
   }
 
   #opened(socket: Socket): void {

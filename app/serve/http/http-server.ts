@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { LAPSE_VERSION } from '../../../config/definitions/version.ts';
+import { UpgradeRequest } from '../../../connectors/doors/websocket/upgrade-request.ts';
 import { externalError, messageOf, userError } from '../../../engine/errors/errors.ts';
 import { type Clock, systemClock } from '../../../engine/time/clock.ts';
 import { answerClientErrors } from './client-errors.ts';
@@ -52,6 +53,7 @@ export function createBareServer({
     logger: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: {
+      IncomingMessage: UpgradeRequest,
       headersTimeout: HEAD_TIMEOUT_MS,
       connectionsCheckingInterval: REQUEST_CHECK_MS,
     },

@@ -9,7 +9,7 @@
  *    door's. Browsers say `Origin` with every POST, whatever its content type is.
  * 3. A browser that says no `Origin` says in `Sec-Fetch-Site` where a request comes from.
  */
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type HttpProblem, sendProblem } from '../../../connectors/doors/http/http-problem.ts';
@@ -27,6 +27,8 @@ export interface RequestGuardOptions {
   /** Told the code of every refusal. */
   readonly onRefused: (code: string) => void;
 }
+
+type GuardedRequest = Pick<IncomingMessage, 'headers' | 'method' | 'url'>;
 
 const PREFLIGHT_SECONDS = 7_200;
 const HEADERS_EXPOSED = 'retry-after';
@@ -53,19 +55,27 @@ export class RequestGuard {
     server.addHook('onRequest', async (request, reply) => this.#look(request, reply));
   }
 
-  #look(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
-    const { headers, method, url } = request;
+  /** Why a request may not come in; undefined when it may. */
+  problemOf({ headers, method, url }: GuardedRequest): HttpProblem | undefined {
     const foreignHost = this.#foreignHost(headers.host);
-    if (foreignHost !== undefined) return this.#refuse(reply, foreignHost);
+    if (foreignHost !== undefined) return foreignHost;
     const { origin } = headers;
-    if (origin === undefined) {
-      return isFromElsewhere(method, headers) ? this.#refuse(reply, crossSite()) : undefined;
+    if (origin === undefined) return isFromElsewhere(method, headers) ? crossSite() : undefined;
+    if (isOwn(origin, headers)) return undefined;
+    const isDoor = this.#options.isDoor(url?.split('?')[0] ?? '');
+    return isDoor && this.#isListed(origin) ? undefined : foreignOrigin(origin);
+  }
+
+  #look(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
+    const problem = this.problemOf(request.raw);
+    if (problem !== undefined) {
+      this.#options.onRefused(problem.code);
+      // Its body is not read, so nothing can follow it.
+      return sendProblem(reply.header('connection', 'close'), problem);
     }
-    // The server's own pages, behind a proxy with TLS too.
-    if (origin === `http://${headers.host}` || origin === `https://${headers.host}`)
-      return undefined;
-    const isDoor = this.#options.isDoor(url.split('?')[0]!);
-    if (!isDoor || !this.#isListed(origin)) return this.#refuse(reply, foreignOrigin(origin));
+    const { headers, method } = request;
+    const { origin } = headers;
+    if (origin === undefined || isOwn(origin, headers)) return undefined;
     void reply
       .header('access-control-allow-origin', origin)
       .header('access-control-expose-headers', HEADERS_EXPOSED)
@@ -99,12 +109,11 @@ export class RequestGuard {
         /^[a-z0-9.-]+$/.test(origin.slice(start.length, -end.length)),
     );
   }
+}
 
-  #refuse(reply: FastifyReply, problem: HttpProblem): FastifyReply {
-    this.#options.onRefused(problem.code);
-    // Its body is not read, so nothing can follow it.
-    return sendProblem(reply.header('connection', 'close'), problem);
-  }
+/** The server's own pages, behind a proxy with TLS too. */
+function isOwn(origin: string, { host }: IncomingHttpHeaders): boolean {
+  return origin === `http://${host}` || origin === `https://${host}`;
 }
 
 function answerPreflight(headers: IncomingHttpHeaders, reply: FastifyReply): FastifyReply {
@@ -134,7 +143,7 @@ function isLoopbackName(name: string): boolean {
 }
 
 /** Of a browser that says no `Origin`: reading is all it can want, and a link may lead here. */
-function isFromElsewhere(method: string, headers: IncomingHttpHeaders): boolean {
+function isFromElsewhere(method: string | undefined, headers: IncomingHttpHeaders): boolean {
   const site = headers['sec-fetch-site'];
   if (site !== 'cross-site' && site !== 'same-site') return false;
   const isLink = method === 'GET' && headers['sec-fetch-mode'] === 'navigate';

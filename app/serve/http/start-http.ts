@@ -4,6 +4,8 @@ import { registerCloudEventsDoor } from '../../../connectors/doors/cloudevents/c
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
 import { type HttpDoorOptions, HttpFront } from '../../../connectors/doors/http/http-front.ts';
 import { sendProblem } from '../../../connectors/doors/http/http-problem.ts';
+import { RequestTurns } from '../../../connectors/doors/http/request-turns.ts';
+import { STREAM_PATH, WebSocketDoor } from '../../../connectors/doors/websocket/websocket-door.ts';
 import type { LapseError } from '../../../engine/errors/errors.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import type { Health } from './health-routes.ts';
@@ -31,28 +33,38 @@ export interface RunningHttp {
   closeOps(): Promise<void>;
 }
 
+const NOT_READY = {
+  status: 503,
+  code: 'ERR_NOT_READY',
+  detail: 'Lapse is starting; send again later.',
+  retryAfterSeconds: 1,
+} as const;
+
 /** @throws LapseError `ERR_HOST`, `ERR_PORT_IN_USE`, `ERR_LISTEN`; nothing listens then */
 export async function startHttp(options: StartHttpOptions): Promise<RunningHttp> {
-  const { settings, door, connections, onFull } = options;
+  const { settings, connections, onFull } = options;
+  // HTTP and streams wait for one and the same turn.
+  const door = { turns: new RequestTurns(), ...options.door };
   const onRefused = (code: string) => door.counters.turnedAway(code);
   const front = new HttpFront(door);
+  const stream = new WebSocketDoor(door);
   const guard = new RequestGuard({
     origins: settings.origins,
     hostNames: settings.hostNames,
-    isDoor: (path) => front.isDoor(path),
+    isDoor: (path) => path === STREAM_PATH || front.isDoor(path),
     onRefused,
   });
   const server = createHttpServer({ ...options, connections, guard, onRefused });
   server.addHook('onRequest', async (request, reply) => {
     if (!options.isStarting() || !front.isDoor(request.url.split('?')[0]!)) return;
-    onRefused('ERR_NOT_READY');
-    return sendProblem(reply, {
-      status: 503,
-      code: 'ERR_NOT_READY',
-      detail: 'Lapse is starting; send again later.',
-      retryAfterSeconds: 1,
-    });
+    onRefused(NOT_READY.code);
+    return sendProblem(reply, NOT_READY);
   });
+  stream.attach(
+    server.server,
+    (request) => guard.problemOf(request) ?? (options.isStarting() ? NOT_READY : undefined),
+    (socket) => connections.leave(socket),
+  );
   await registerHttpDoor(server, front);
   await registerCleverTapDoor(server, front);
   await registerCloudEventsDoor(server, front);
@@ -65,7 +77,10 @@ export async function startHttp(options: StartHttpOptions): Promise<RunningHttp>
     return {
       url,
       ...(opsServer === undefined ? {} : { opsUrl: opsServer.listeningOrigin }),
-      close: async () => server.close(),
+      close: async () => {
+        await stream.close();
+        await server.close();
+      },
       closeOps: async () => opsServer?.close(),
     };
   } catch (error) {

@@ -4,7 +4,7 @@ import type { MetricSource } from '../../../connectors/metrics/metrics.ts';
 import type { Intake } from '../../../engine/intake/intake.ts';
 import type { ConnectionLimit } from '../http/connection-limit.ts';
 
-const DOORS: readonly DoorName[] = ['http', 'nats'];
+const DOORS: readonly DoorName[] = ['http', 'nats', 'websocket'];
 
 export interface DoorCounts {
   readonly intake: Intake;

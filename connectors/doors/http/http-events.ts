@@ -1,12 +1,12 @@
 import type { IncomingEvent } from '../../../engine/envelope/records.ts';
 import type { Acknowledgement, Intake } from '../../../engine/intake/intake.ts';
 import { checkEvent, type EventContext, emptyEvent } from '../../events/check-event.ts';
-import { bomLength } from '../../events/decode-payload.ts';
+import { bomLength, type Payload } from '../../events/decode-payload.ts';
 import type { EventLimits } from '../../events/event-limits.ts';
 import { arrayElementSpans, memberValueStart } from '../../events/json-spans.ts';
 import { Untranslatable } from '../../events/rejection.ts';
 import type { Repairs } from '../../events/repairs.ts';
-import type { RejectedStore } from '../rejected.ts';
+import type { DoorName, RejectedStore } from '../rejected.ts';
 
 export interface RefusedEvent {
   /** Position in the batch, 0 for a single event. */
@@ -15,13 +15,22 @@ export interface RefusedEvent {
   readonly message: string;
 }
 
+export type EventsAt =
+  | { readonly member: string }
+  | { readonly payload: Pick<Payload, 'byteLengthOf' | 'bytesOf'> }
+  | 'array'
+  | 'body';
+
 /** The events of one request, in the bytes of its body. */
 export interface RequestEvents {
   readonly body: Buffer;
   /** In the form of the Segment spec; `Untranslatable` for what a door could make no event of. */
   readonly events: readonly unknown[];
-  /** Where the events stand in the body: a member of its object, its array, or the body is one. */
-  readonly at: { readonly member: string } | 'array' | 'body';
+  /**
+   * Where the events stand in the body: a member of its object, its array, what a payload says that
+   * was decoded from it, or the body is one.
+   */
+  readonly at: EventsAt;
   /** What the address says that each event is. */
   readonly type: string | undefined;
   readonly sentAt: unknown;
@@ -45,6 +54,7 @@ export class RequestIntake {
   readonly #event = emptyEvent();
   readonly #context: EventContext;
   readonly #limits: EventLimits;
+  readonly #door: DoorName;
   #idPrefix = '';
 
   /** @param repairs is added to */
@@ -53,8 +63,11 @@ export class RequestIntake {
     readonly rejected: RejectedStore;
     readonly limits: EventLimits;
     readonly repairs: Repairs;
+    /** @default 'http' */
+    readonly door?: DoorName;
   }) {
-    const { intake, rejected, limits, repairs } = options;
+    const { intake, rejected, limits, repairs, door = 'http' } = options;
+    this.#door = door;
     this.#intake = intake;
     this.#rejected = rejected;
     this.#limits = limits;
@@ -98,7 +111,7 @@ export class RequestIntake {
       if (refusal !== undefined) {
         refused.push({ index, code: refusal.code, message: refusal.message });
         if (isDryRun) return;
-        this.#rejected.add('http', index, refusal, spans.bytesOf(index), receivedAtMs);
+        this.#rejected.add(this.#door, index, refusal, spans.bytesOf(index), receivedAtMs);
       } else if (!isDryRun) {
         onTaken?.(this.#event);
         this.#intake.add(this.#event, receivedAtMs, acknowledgement);
@@ -134,6 +147,9 @@ class Spans {
 
   byteLengthOf(index: number): number {
     const { body, at } = this.#request;
+    if (typeof at === 'object' && 'payload' in at) {
+      return at.payload.byteLengthOf(index, this.#enough);
+    }
     // No event of a body that small can be too large.
     if (at === 'body' || body.length <= this.#enough) return body.length;
     return this.bytesOf(index).length;
@@ -142,6 +158,7 @@ class Spans {
   bytesOf(index: number): Uint8Array {
     const { body, at } = this.#request;
     if (at === 'body') return body;
+    if (typeof at === 'object' && 'payload' in at) return at.payload.bytesOf(index);
     this.#spans ??= spansIn(body, at);
     const start = this.#spans[2 * index];
     return start === undefined ? body : body.subarray(start, this.#spans[2 * index + 1]);

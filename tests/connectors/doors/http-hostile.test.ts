@@ -10,6 +10,7 @@ import { BodyRoom } from '../../../connectors/doors/http/body-room.ts';
 import { readBody } from '../../../connectors/doors/http/http-body.ts';
 import { registerHttpDoor } from '../../../connectors/doors/http/http-door.ts';
 import { HttpFront } from '../../../connectors/doors/http/http-front.ts';
+import { WebSocketDoor } from '../../../connectors/doors/websocket/websocket-door.ts';
 import { DEFAULT_EVENT_LIMITS } from '../../../connectors/events/event-limits.ts';
 import { Metrics } from '../../../connectors/metrics/metrics.ts';
 import { ManualClock } from '../../engine/intake/intake-clock.ts';
@@ -39,6 +40,7 @@ async function open() {
   });
   servers.push(server);
   await registerHttpDoor(server, new HttpFront({ ...stage, room, newId: () => 'request-1' }));
+  new WebSocketDoor(stage).attach(server.server, () => undefined);
   await server.listen({ host: '127.0.0.1', port: 0 });
   const { port } = server.server.address() as AddressInfo;
   /** A connection that stays open, and what has come back on it. */
@@ -195,6 +197,20 @@ describe('HTTP door: slow and many', () => {
     expect(headersTimeout).toBe(10_000);
     expect(requestTimeout).toBe(60_000);
   });
+
+  test.each(['h2c', 'TLS/1.0', 'websocket2'])(
+    'a client that would also speak %s is answered as if it had not said so',
+    async (protocol) => {
+      const { dial, log } = await open();
+      const line = dial();
+      const upgrade = `Connection: Upgrade, HTTP2-Settings\r\nUpgrade: ${protocol}\r\n`;
+      const more = `${upgrade}HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n`;
+      const length = `Content-Length: ${EVENT.length}\r\n`;
+      line.socket.write(`POST /v1/track HTTP/1.1\r\nHost: x\r\n${more}${length}\r\n${EVENT}`);
+      await until(() => line.answer.includes('"accepted":1'));
+      expect(allRecordsOf(log)).toHaveLength(1);
+    },
+  );
 
   test('requests in one packet are answered in their order', async () => {
     const { send, log } = await open();
