@@ -128,8 +128,9 @@ export class Lapse {
     intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });
     await intake.idle();
     await rejected.idle();
-    await partitions.drain();
+    // What became of the last attempts goes back to the partitions, which then write all of it down.
     await sender.drain();
+    await partitions.drain();
     await log.close();
     await home.close();
     await http.closeOps();
