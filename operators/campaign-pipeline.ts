@@ -11,14 +11,13 @@ import type { EventQuery, EventStanding } from '../engine/intake/event-standing.
 import { isCell, slotOf, type TimerRef } from '../engine/partition/due-timers.ts';
 import type { Pipeline, PipelineFactory, PipelineHost } from '../engine/partition/pipeline.ts';
 import type { UserId } from '../engine/state/alias-table.ts';
-import { partitionOf } from '../engine/state/hash.ts';
+import { type Hash64, partitionOf } from '../engine/state/hash.ts';
 import { emptyKey, type Key, keyOf, rehash } from '../engine/state/key.ts';
 import type { CampaignCounters } from './campaign-counters.ts';
 import type { LifeAction } from './campaign-life.ts';
 import { deliveryBytes, encodeDeliveries } from './delivery/codec.ts';
 import type { Delivery } from './delivery/delivery.ts';
 import { standingOf } from './event-standing.ts';
-import { fingerprintHalf } from './fingerprint.ts';
 import { GateChain } from './gates/chain.ts';
 import { describeGraph } from './graph/describe.ts';
 import { Arriving } from './identity/arriving.ts';
@@ -79,7 +78,6 @@ export interface CampaignPipelineOptions {
 
 /** Topics of the partitions' input: what moves goes there; every other output is a delivery. */
 const INPUT = 'in.';
-/** So that a hash of 0 does not stay 0 when mixed. */
 /** The operators of Lapse in one partition: router, profiles, rules, gates, goals, rendering. */
 export function campaignPipeline(options: CampaignPipelineOptions): PipelineFactory {
   return (host) => new CampaignPipeline(host, options);
@@ -89,7 +87,7 @@ class CampaignPipeline implements Pipeline {
   readonly #host: PipelineHost;
   readonly #counters: CampaignCounters;
   readonly #book: CampaignBook;
-  readonly #event = new EventView();
+  readonly #event: EventView;
   readonly #router: EventRouter;
   readonly #kept: KeptProperties;
   readonly #scope: Scope;
@@ -99,13 +97,15 @@ class CampaignPipeline implements Pipeline {
   readonly #leaving: Leaving;
   readonly #arriving: Arriving;
   readonly #key = emptyKey();
+  readonly #fingerprint: Hash64 = { lo: 0, hi: 0 };
 
   constructor(host: PipelineHost, options: CampaignPipelineOptions) {
     const { state } = host;
     const { counters, onReport } = options;
     this.#host = host;
+    this.#event = new EventView(state.fingerprints);
     this.#counters = counters;
-    this.#book = new CampaignBook(() => state.recentCancels.rulesAt(state.timeMs));
+    this.#book = new CampaignBook((rule) => state.recentCancels.remembers(rule, state.timeMs));
     this.#kept = new KeptProperties(state);
     this.#reports = new ReportCounts(state);
     const windows = new Inaction(state, this.#kept, counters);
@@ -142,9 +142,9 @@ class CampaignPipeline implements Pipeline {
     const event = this.#event;
     event.moveTo(envelope, i, state.nowMs);
     const { key } = event;
-    const lo = fingerprintHalf(key.hashLo, event.eventIdLo);
-    const hi = fingerprintHalf(key.hashHi, event.eventIdHi);
-    if (!state.dedupe.isNew(lo, hi, state.timeMs)) {
+    const print = this.#fingerprint;
+    state.fingerprints.ofEvent(key, event.eventIdLo, event.eventIdHi, print);
+    if (!state.dedupe.isNew(print.lo, print.hi, state.timeMs)) {
       this.#counters.duplicates++;
       return;
     }

@@ -3,7 +3,6 @@ import type { EventQuery, EventStanding } from '../engine/intake/event-standing.
 import type { PartitionState } from '../engine/partition/partition-state.ts';
 import { hash64 } from '../engine/state/hash.ts';
 import { keyOf } from '../engine/state/key.ts';
-import { fingerprintHalf } from './fingerprint.ts';
 import type { Routes } from './router/routes.ts';
 
 /** Kinds of records that are something a user does. */
@@ -30,7 +29,6 @@ export function standingOf(
   const bytes = encoder.encode(messageId);
   const id = { lo: 0, hi: 0 };
   hash64(bytes, 0, bytes.length, 0, id);
-  const lo = fingerprintHalf(key.hashLo, id.lo);
-  const hi = fingerprintHalf(key.hashHi, id.hi);
-  return state.dedupe.has(lo, hi, state.timeMs) ? 'known' : 'new';
+  state.fingerprints.ofEvent(key, id.lo, id.hi, id);
+  return state.dedupe.has(id.lo, id.hi, state.timeMs) ? 'known' : 'new';
 }

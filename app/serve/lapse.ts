@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { RuntimeSettings } from '../../config/definitions/runtime.ts';
 import { LAPSE_VERSION } from '../../config/definitions/version.ts';
@@ -13,7 +14,7 @@ import { externalError, type LapseError } from '../../engine/errors/errors.ts';
 import { type ConditionListener, Conditions } from '../../engine/health/conditions.ts';
 import { Acknowledgement, Intake } from '../../engine/intake/intake.ts';
 import type { Log } from '../../engine/log/log.ts';
-import { logCreatedAtMs } from '../../engine/log/log-creation.ts';
+import { logIdentity } from '../../engine/log/log-creation.ts';
 import { takeEpoch } from '../../engine/log/ownership.ts';
 import type { Alias } from '../../engine/state/alias-table.ts';
 import { after, systemClock } from '../../engine/time/clock.ts';
@@ -182,11 +183,12 @@ async function startParts(
   const conditions = new Conditions(systemClock, options.onCondition);
   const log = await connectLog(home.address().address, conditions.from(MAIN_NAME));
   closers.push(() => log.close());
-  await requireOrigin(join(settings.data, CHECKPOINT_FOLDER), {
-    kind: home.kind,
-    createdAtMs: await logCreatedAtMs(log, systemClock),
+  const { createdAtMs, fingerprintKey } = await logIdentity(log, {
+    createdAtMs: systemClock.now(),
+    fingerprintKey: randomBytes(8).toString('hex'),
   });
-  const owner = { home, epoch: await takeEpoch(log, systemClock) };
+  await requireOrigin(join(settings.data, CHECKPOINT_FOLDER), { kind: home.kind, createdAtMs });
+  const owner = { home, epoch: await takeEpoch(log, systemClock), fingerprintKey };
   const intake = new Intake({
     log,
     clock: systemClock,

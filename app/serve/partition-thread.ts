@@ -1,6 +1,7 @@
 /** Entry of a thread with partitions: wires log, pipeline and checkpoints together. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { reportingTo } from '../../engine/health/conditions.ts';
+import type { FingerprintKey } from '../../engine/state/fingerprints.ts';
 import { runPartitionWorker, threadError } from '../../engine/worker/partition-worker.ts';
 import { campaignCounters } from '../../operators/campaign-counters.ts';
 import { campaignPipeline } from '../../operators/campaign-pipeline.ts';
@@ -13,6 +14,8 @@ export interface PartitionThreadData {
   readonly checkpointFolder: string;
   readonly checkpointIntervalMs: number;
   readonly reorderWindowMs: number;
+  readonly fingerprintKey: FingerprintKey;
+  readonly messageIdsMax: number;
 }
 
 async function main(data: PartitionThreadData): Promise<void> {

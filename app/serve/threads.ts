@@ -7,6 +7,7 @@ import { applyReport, type Conditions } from '../../engine/health/conditions.ts'
 import type { EventQuery, EventStanding } from '../../engine/intake/event-standing.ts';
 import type { FromSenderThread, SenderStats } from '../../engine/sender/protocol.ts';
 import type { Alias } from '../../engine/state/alias-table.ts';
+import type { FingerprintKey } from '../../engine/state/fingerprints.ts';
 import { partitionOf } from '../../engine/state/hash.ts';
 import { errorOfThread } from '../../engine/worker/partition-worker.ts';
 import type {
@@ -44,6 +45,8 @@ export interface SenderListener {
 export interface Owner {
   readonly home: LogHome;
   readonly epoch: number;
+  /** Of the log, see `logIdentity`. */
+  readonly fingerprintKey: FingerprintKey;
 }
 
 const SENDER_NAME = 'lapse-sender';
@@ -154,12 +157,13 @@ export class PartitionThreads {
 
   /** @param onProcessed told now and then how many records they have processed of what came in */
   constructor(
-    { home, epoch }: Owner,
+    { home, epoch, fingerprintKey }: Owner,
     settings: RuntimeSettings,
     listener: ThreadListener,
     onProcessed: (records: number) => void,
   ) {
-    const { workers, partitions, checkpointIntervalMs, reorderWindowMs } = settings.engine;
+    const { workers, partitions, checkpointIntervalMs, reorderWindowMs, messageIdsMax } =
+      settings.engine;
     const count = Math.min(workers, partitions);
     this.#partitionCount = partitions;
     this.#threads = Array.from({ length: count }, (_, index) => {
@@ -173,6 +177,8 @@ export class PartitionThreads {
         checkpointFolder: join(settings.data, CHECKPOINT_FOLDER),
         checkpointIntervalMs,
         reorderWindowMs,
+        fingerprintKey,
+        messageIdsMax: Math.ceil(messageIdsMax / partitions),
       };
       const options = {
         failure: 'partition-stopped' as const,

@@ -30,6 +30,8 @@ export const runtimeDescriptions: Readonly<Record<RuntimePath, string>> = {
   'engine.reorderWindow':
     'How far events of a user may overtake one another and still count in order.',
   'engine.checkpointInterval': 'Time between two checkpoints of a partition.',
+  'engine.messageIdsMax':
+    'Message ids that are remembered for 24 h, about 20 bytes each. Above it the oldest are forgotten.',
   'engine.durability':
     'When an event is acknowledged: once it is on disk, or once the process has it.',
   'limits.eventBytesMax': 'Size of one event.',

@@ -80,7 +80,7 @@ function setting<T>(
   };
 }
 
-const { workers, partitions, reorderWindowMs, checkpointIntervalMs } = engineLimits;
+const { workers, partitions, reorderWindowMs, checkpointIntervalMs, messageIdsMax } = engineLimits;
 const limits = intakeLimits;
 
 /** The path of each setting in a definitions file, and what it is called elsewhere. */
@@ -118,6 +118,7 @@ export const runtimeSettings = {
     duration(checkpointIntervalMs),
     'LAPSE_ENGINE_CHECKPOINT_INTERVAL',
   ),
+  'engine.messageIdsMax': setting(integer(messageIdsMax), 'LAPSE_ENGINE_MESSAGE_IDS_MAX'),
   'engine.durability': setting(choice('disk', 'process'), 'LAPSE_ENGINE_DURABILITY'),
   'limits.eventBytesMax': setting(byteSize(limits.eventBytesMax), 'LAPSE_LIMITS_EVENT_BYTES_MAX'),
   'limits.requestBytesMax': setting(
@@ -157,6 +158,7 @@ const defaults: { readonly [P in RuntimePath]?: string | number } = {
   'engine.partitions': partitions.default,
   'engine.reorderWindow': formatDuration(reorderWindowMs.default),
   'engine.checkpointInterval': formatDuration(checkpointIntervalMs.default),
+  'engine.messageIdsMax': messageIdsMax.default,
   'engine.durability': 'disk',
   'limits.eventBytesMax': formatBytes(limits.eventBytesMax.default),
   'limits.requestBytesMax': formatBytes(limits.requestBytesMax.default),

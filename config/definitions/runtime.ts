@@ -14,7 +14,7 @@ import {
 } from './runtime-table.ts';
 import type { HostAndPort } from './server-leaves.ts';
 
-const { partitions, reorderWindowMs, checkpointIntervalMs } = engineLimits;
+const { partitions, reorderWindowMs, checkpointIntervalMs, messageIdsMax } = engineLimits;
 const limits = intakeLimits;
 
 export interface NatsSettings {
@@ -66,6 +66,8 @@ export interface RuntimeSettings {
     readonly partitions: number;
     readonly reorderWindowMs: number;
     readonly checkpointIntervalMs: number;
+    /** Of all partitions together. */
+    readonly messageIdsMax: number;
     /** @default 'disk' */
     readonly durability: 'disk' | 'process';
   };
@@ -102,6 +104,7 @@ export function resolveRuntime(
       partitions: get('engine.partitions') ?? partitions.default,
       reorderWindowMs: get('engine.reorderWindow') ?? reorderWindowMs.default,
       checkpointIntervalMs: get('engine.checkpointInterval') ?? checkpointIntervalMs.default,
+      messageIdsMax: get('engine.messageIdsMax') ?? messageIdsMax.default,
       durability: get('engine.durability') ?? 'disk',
     },
     limits: intakeLimitsOf(get),

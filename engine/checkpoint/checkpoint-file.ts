@@ -4,7 +4,7 @@ import type { Offset } from '../log/log.ts';
 import type { PartitionSnapshot } from '../partition/partition-state.ts';
 import { ARENA_CLASSES, CHUNK_BYTES } from '../state/arena.ts';
 import { CELL_BYTES, CELL_SLAB_SLOTS } from '../state/cell-slab.ts';
-import { isDedupeBlock } from '../state/dedupe-table.ts';
+import { DEDUPE_ID_BYTES } from '../state/dedupe-block.ts';
 import { BLOB_SLAB_SLOTS } from '../state/keyed-blobs.ts';
 import { CANCEL_FIELDS } from '../state/recent-cancels.ts';
 import { LINKS_END, LINKS_START, SLAB_SLOTS, WINDOW_BYTES } from '../state/window-slab.ts';
@@ -22,7 +22,7 @@ import { type CheckpointIndex, indexProblem, type Section } from './checkpoint-i
  */
 const MARK = Buffer.from('LAPSECK2');
 const FOOTER_BYTES = 16;
-const FORMAT_VERSION = 5;
+const FORMAT_VERSION = 6;
 /** Bytes of a window slab that are kept: all but the links of the wheel, which are built anew. */
 const SLAB_KEPT = SLAB_SLOTS * WINDOW_BYTES - (LINKS_END - LINKS_START);
 /** Handed to the disk at a time; more would hold the thread up. */
@@ -52,7 +52,9 @@ function* sectionsOf(state: PartitionSnapshot): Generator<Uint8Array[]> {
   for (const chunk of state.arena.chunks) yield [chunk];
   for (const words of state.profiles.slabs) yield [bytesOf(words)];
   for (const words of state.aliases.slabs) yield [bytesOf(words)];
-  for (const block of state.dedupe.blocks) yield [bytesOf(block.words)];
+  for (const { prints, ages, count } of state.dedupe.blocks) {
+    yield [bytesOf(prints.subarray(0, 2 * count)), bytesOf(ages.subarray(0, count))];
+  }
   yield [bytesOf(state.recentCancels.entries)];
   for (const slab of state.cells.slabs) yield [new Uint8Array(slab)];
 }
@@ -133,7 +135,7 @@ function indexOf(checkpoint: Checkpoint, sections: readonly Section[]): Checkpoi
     profiles: { slabs: state.profiles.slabs.length, slotsUsed: state.profiles.slotsUsed },
     aliases: { slabs: state.aliases.slabs.length, slotsUsed: state.aliases.slotsUsed },
     cells: { slabs: state.cells.slabs.length, slotsUsed: state.cells.slotsUsed },
-    dedupe: state.dedupe.blocks.map(({ count, newestMs }) => ({ count, newestMs })),
+    dedupe: state.dedupe.blocks.map(({ count, startSecond }) => ({ count, startSecond })),
     sections,
   };
 }
@@ -255,10 +257,13 @@ function checkpointOf(path: string, index: CheckpointIndex, reader: SectionReade
   const profiles = Array.from({ length: index.profiles.slabs }, () => reader.words(isBlobSlab));
   const aliases = Array.from({ length: index.aliases.slabs }, () => reader.words(isBlobSlab));
   const blocks = index.dedupe.map((block) => {
-    const words = reader.words(Number.isInteger);
-    if (!isDedupeBlock(words, block.count))
-      throw corrupt(path, 'has a damaged block of message ids');
-    return { ...block, words };
+    const bytes = reader.next();
+    if (bytes.length !== block.count * DEDUPE_ID_BYTES) {
+      throw corrupt(path, 'has a block of message ids of a wrong length');
+    }
+    const { buffer } = new Uint8Array(bytes);
+    const prints = new Uint32Array(buffer, 0, 2 * block.count);
+    return { ...block, prints, ages: new Uint16Array(buffer, 8 * block.count, block.count) };
   });
   const cancels = reader.words((length) => length % (2 * CANCEL_FIELDS) === 0);
   const cells = Array.from({ length: index.cells?.slabs ?? 0 }, () => {

@@ -1,6 +1,7 @@
 import type { Offset } from '../log/log.ts';
 import { CHUNK_BYTES } from '../state/arena.ts';
 import { CELL_SLAB_SLOTS } from '../state/cell-slab.ts';
+import { DEDUPE_BLOCK_IDS } from '../state/dedupe-block.ts';
 import { BLOB_SLAB_SLOTS } from '../state/keyed-blobs.ts';
 import { SLAB_SLOTS } from '../state/window-slab.ts';
 
@@ -31,7 +32,7 @@ export interface CheckpointIndex {
   readonly aliases: { readonly slabs: number; readonly slotsUsed: number };
   /** Absent where nothing of it was stored. */
   readonly cells?: { readonly slabs: number; readonly slotsUsed: number };
-  readonly dedupe: readonly { readonly count: number; readonly newestMs: number }[];
+  readonly dedupe: readonly { readonly count: number; readonly startSecond: number }[];
   readonly sections: readonly Section[];
 }
 
@@ -67,7 +68,11 @@ export function indexProblem(index: CheckpointIndex): string | undefined {
   if (!isArena || arena.end > Math.max(8, arena.chunks * CHUNK_BYTES)) return 'no arena';
   const isDedupe = isListOf(
     index.dedupe,
-    (block) => isObject(block) && isWhole(block.count) && Number.isFinite(block.newestMs),
+    (block) =>
+      isObject(block) &&
+      isWhole(block.count) &&
+      block.count <= DEDUPE_BLOCK_IDS &&
+      isWhole(block.startSecond),
   );
   if (!isDedupe) return 'no blocks of message ids';
   const isSections = isListOf(

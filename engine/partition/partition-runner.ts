@@ -3,6 +3,7 @@ import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { LapseError } from '../errors/errors.ts';
 import { BEGINNING, type Log, type LogReader, type Offset } from '../log/log.ts';
 import { claimPartition } from '../log/ownership.ts';
+import type { FingerprintKey } from '../state/fingerprints.ts';
 import type { Clock } from '../time/clock.ts';
 import { OutputLanes } from './output-lanes.ts';
 import type { OutputRoom } from './output-room.ts';
@@ -19,6 +20,10 @@ export interface PartitionRunnerOptions {
   readonly checkpoints: CheckpointStore;
   readonly createPipeline: PipelineFactory;
   readonly reorderWindowMs: number;
+  /** Of the log, see `logIdentity`. @default one that everybody knows */
+  readonly fingerprintKey?: FingerprintKey;
+  /** At most so many message ids are remembered. @default Infinity */
+  readonly messageIdsMax?: number;
   /** For outputs that wait, shared by the partitions of a thread. @default one of its own */
   readonly outputRoom?: OutputRoom;
   /** There may be something to read. */
@@ -118,6 +123,7 @@ export class PartitionRunner {
       partitionCount: log.partitionCount,
       createPipeline: options.createPipeline,
       reorderWindowMs: options.reorderWindowMs,
+      ...stateOptionsOf(options),
       epoch,
       onOutput: (topic, output, at, ordinal) => lanes.add(topic, output, at, ordinal),
     });
@@ -295,4 +301,11 @@ async function loadFitting(options: PartitionRunnerOptions): Promise<Checkpoint 
     );
   }
   return checkpoint;
+}
+
+function stateOptionsOf({ fingerprintKey, messageIdsMax }: PartitionRunnerOptions) {
+  return {
+    ...(fingerprintKey === undefined ? {} : { fingerprintKey }),
+    ...(messageIdsMax === undefined ? {} : { messageIdsMax }),
+  };
 }

@@ -1,6 +1,7 @@
 import { AliasTable } from '../state/alias-table.ts';
 import { Arena, type ArenaSnapshot } from '../state/arena.ts';
 import { type DedupeSnapshot, DedupeTable } from '../state/dedupe-table.ts';
+import { FIXED_FINGERPRINT_KEY, type FingerprintKey, Fingerprints } from '../state/fingerprints.ts';
 import type { KeyedBlobsSnapshot } from '../state/keyed-blobs.ts';
 import { KeyedState, type KeyedStateSnapshot } from '../state/keyed-state.ts';
 import { ProfileTable } from '../state/profile-table.ts';
@@ -16,6 +17,10 @@ export interface PartitionStateOptions {
   readonly deadlines: WindowDeadlines;
   /** How long a message id is remembered. @default 86_400_000 */
   readonly dedupeWindowMs?: number;
+  /** At most so many message ids are remembered. @default Infinity */
+  readonly messageIdsMax?: number;
+  /** Of the log. @default one that everybody knows */
+  readonly fingerprintKey?: FingerprintKey;
   /** How long a cancelling event that overtook its opener still cancels. @default 5_000 */
   readonly reorderWindowMs?: number;
 }
@@ -58,6 +63,7 @@ export class PartitionState {
   readonly profiles: ProfileTable;
   /** Of the ids that belong here: whose they are now. */
   readonly aliases: AliasTable;
+  readonly fingerprints: Fingerprints;
   readonly dedupe: DedupeTable;
   readonly recentCancels: RecentCancels;
   readonly shapes = new Shapes();
@@ -67,7 +73,8 @@ export class PartitionState {
     this.cells = new KeyedState(this.arena, 0);
     this.profiles = new ProfileTable(this.arena);
     this.aliases = new AliasTable(this.arena);
-    this.dedupe = new DedupeTable(options.dedupeWindowMs ?? DAY_MS);
+    this.fingerprints = new Fingerprints(options.fingerprintKey ?? FIXED_FINGERPRINT_KEY);
+    this.dedupe = new DedupeTable(options.dedupeWindowMs ?? DAY_MS, options.messageIdsMax);
     this.reorderWindowMs = options.reorderWindowMs ?? 5_000;
     this.recentCancels = new RecentCancels(this.reorderWindowMs);
   }

@@ -1,162 +1,146 @@
 /**
- * Remembers which events were seen: 64-bit fingerprints of (user, message id), each with the second
- * of its receipt, so that what counts as seen depends on its age alone and not on how much else has
- * come. Fingerprints fill blocks one after the other; a block goes when its youngest entry is
- * too old, or, earlier, when there would be too many: then the window is shorter than asked, and
- * `evictedEarly` counts it.
+ * Remembers which events were seen: fingerprints of (user, message id), each with the second of its
+ * receipt, so that what counts as seen depends on its age alone and not on how much else has come.
  *
- * Two different events fall together with a chance of 2⁻⁶⁴ × entries, about 10⁻¹³ an event here.
+ *   blocks   the ids in order of receipt, 10 bytes each; checkpoints share those that are closed
+ *   index    fingerprint → place in a block, 5 bytes a slot, a quarter to three quarters full
+ *
+ * An id takes 17 to 30 bytes, and the same few steps whether thousands are remembered or
+ * millions. A block goes when its youngest id is too old. Where more come within the window than
+ * `idsMax`, the oldest block goes earlier, and `evictedEarly` counts its ids.
+ *
+ * Two different events fall together with a chance of 2⁻⁶⁴ × ids, below 10⁻¹⁰ an event.
  */
-export const DEDUPE_BLOCK_SLOTS = 65_536;
-const START_SLOTS = 1024;
-const BLOCKS_MAX = 16;
-/** Words a slot: two of the fingerprint, one of its time. */
-const WORDS = 3;
+import {
+  DEDUPE_BLOCK_IDS,
+  DEDUPE_BLOCK_SECONDS_MAX,
+  DedupeBlock,
+  type DedupeBlockSnapshot,
+} from './dedupe-block.ts';
+import { DedupeIndex } from './dedupe-index.ts';
 
-interface Block {
-  /** Pairs of words, both 0 in an empty place; behind them, for each pair, Unix seconds. */
-  words: Uint32Array;
-  count: number;
-  /** Partition time of the newest entry, Unix ms. */
-  newestMs: number;
-}
+/** So small a part of the window, or of the ids, goes at a time. */
+const PARTS_OF_ALL = 16;
 
 export interface DedupeSnapshot {
-  readonly blocks: readonly { readonly words: Uint32Array; count: number; newestMs: number }[];
+  readonly blocks: readonly DedupeBlockSnapshot[];
 }
 
 export class DedupeTable {
-  readonly #windowMs: number;
-  #blocks: Block[] = [{ words: new Uint32Array(WORDS * START_SLOTS), count: 0, newestMs: 0 }];
+  readonly #windowSeconds: number;
+  readonly #idsMax: number;
+  readonly #blockIdsMax: number;
+  readonly #blockSecondsMax: number;
+  /** In order of receipt; only the last one grows. */
+  #blocks: DedupeBlock[] = [];
+  /** Number of the first block. */
+  #firstNumber = 0;
+  readonly #index = new DedupeIndex((ref) => this.#blockOf(ref));
+  /** Ids remembered now, those of old blocks among them. */
+  count = 0;
   /** Ids forgotten before their time. */
   evictedEarly = 0;
 
-  constructor(windowMs: number) {
-    this.#windowMs = windowMs;
-  }
-
-  get count(): number {
-    return this.#blocks.reduce((sum, block) => sum + block.count, 0);
+  /** @param idsMax at most so many are remembered */
+  constructor(windowMs: number, idsMax = Infinity) {
+    this.#windowSeconds = windowMs / 1_000;
+    this.#idsMax = Math.max(1, idsMax);
+    this.#blockIdsMax = Math.max(
+      1,
+      Math.min(DEDUPE_BLOCK_IDS, Math.floor(this.#idsMax / PARTS_OF_ALL)),
+    );
+    this.#blockSecondsMax = Math.min(DEDUPE_BLOCK_SECONDS_MAX, this.#windowSeconds / PARTS_OF_ALL);
   }
 
   get bytes(): number {
-    return this.#blocks.reduce((sum, block) => sum + block.words.byteLength, 0);
+    return this.#blocks.reduce((sum, block) => sum + block.bytes, this.#index.bytes);
+  }
+
+  /** See `DedupeIndex`. */
+  get steps(): number {
+    return this.#index.steps;
   }
 
   /**
    * True when this fingerprint is new within the window; it is remembered.
-   * @param nowMs partition time
+   * @param nowMs partition time, which never goes back
    */
   isNew(lo: number, hi: number, nowMs: number): boolean {
-    // The pair 0, 0 marks an empty place.
-    const low = lo === 0 && hi === 0 ? 1 : lo;
-    while (this.#blocks.length > 1 && this.#blocks[0]!.newestMs < nowMs - this.#windowMs) {
-      this.#blocks.shift();
+    const second = Math.floor(nowMs / 1_000);
+    const oldest = this.#blocks[0];
+    if (oldest !== undefined && oldest.newestSecond < second - this.#windowSeconds) {
+      this.#forgetOld(second);
     }
-    const seconds = Math.floor(nowMs / 1000);
-    const last = this.#blocks.length - 1;
-    for (let i = last; i >= 0; i--) {
-      const { words } = this.#blocks[i]!;
-      const slot = find(words, low, hi);
-      if (slot === -1) continue;
-      const at = timeAt(words, slot);
-      if (seconds - words[at]! <= this.#windowMs / 1000) return false;
-      // Older blocks never change: there it stays until its block goes, and is found after this.
-      if (i < last) break;
-      words[at] = seconds;
-      this.#blocks[i]!.newestMs = nowMs;
-      return true;
-    }
-    this.#insert(low, hi, nowMs);
+    if (this.#isKnown(lo, hi, second)) return false;
+    const block = this.#open(second);
+    const place = block.add(lo, hi, second);
+    this.count++;
+    this.#index.set(lo, hi, this.#refOf(this.#blocks.length - 1, place));
     return true;
   }
 
-  /** True when `isNew` would say no; nothing is remembered. */
+  /** Whether this fingerprint was seen within the window; it is not remembered by this. */
   has(lo: number, hi: number, nowMs: number): boolean {
-    const low = lo === 0 && hi === 0 ? 1 : lo;
-    const seconds = Math.floor(nowMs / 1000);
-    return this.#blocks.some(({ words }) => {
-      const slot = find(words, low, hi);
-      return slot !== -1 && seconds - words[timeAt(words, slot)]! <= this.#windowMs / 1000;
+    return this.#isKnown(lo, hi, Math.floor(nowMs / 1_000));
+  }
+
+  /** Closed blocks are shared, for they never change again; the last one is copied. */
+  freeze(): DedupeSnapshot {
+    const last = this.#blocks.length - 1;
+    return { blocks: this.#blocks.map((block, i) => block.freeze(i === last)) };
+  }
+
+  restore({ blocks }: DedupeSnapshot): void {
+    this.#blocks = blocks.map((block) => new DedupeBlock(block.startSecond, block));
+    this.#firstNumber = 0;
+    this.count = blocks.reduce((sum, { count }) => sum + count, 0);
+    this.#index.reserve(this.count);
+    this.#blocks.forEach(({ count, prints }, i) => {
+      for (let place = 0; place < count; place++) {
+        this.#index.set(prints[2 * place]!, prints[2 * place + 1]!, this.#refOf(i, place));
+      }
     });
   }
 
-  #insert(lo: number, hi: number, nowMs: number): void {
-    let block = this.#blocks.at(-1)!;
-    const slots = block.words.length / WORDS;
-    if (block.count * 3 >= slots * 2) {
-      if (slots < DEDUPE_BLOCK_SLOTS) block.words = grown(block.words);
-      else {
-        if (this.#blocks.length === BLOCKS_MAX) {
-          this.evictedEarly += this.#blocks.shift()!.count;
-        }
-        block = { words: new Uint32Array(WORDS * START_SLOTS), count: 0, newestMs: nowMs };
-        this.#blocks.push(block);
-      }
+  #isKnown(lo: number, hi: number, second: number): boolean {
+    const ref = this.#index.find(lo, hi);
+    if (ref === -1) return false;
+    return second - this.#blockOf(ref)!.secondAt(ref & 0xffff) <= this.#windowSeconds;
+  }
+
+  #open(second: number): DedupeBlock {
+    const last = this.#blocks.at(-1);
+    if (last !== undefined) {
+      const isFull = last.count >= this.#blockIdsMax;
+      if (!isFull && second - last.startSecond <= this.#blockSecondsMax) return last;
+      last.close();
     }
-    place(block.words, lo, hi, Math.floor(nowMs / 1000));
-    block.count++;
-    block.newestMs = nowMs;
+    while (this.count > 0 && this.count + this.#blockIdsMax > this.#idsMax) {
+      this.evictedEarly += this.#forgetFirst();
+    }
+    const block = new DedupeBlock(second);
+    this.#blocks.push(block);
+    return block;
   }
 
-  /** Full blocks are shared, for they never change again; the last one is copied. */
-  freeze(): DedupeSnapshot {
-    const last = this.#blocks.length - 1;
-    return {
-      blocks: this.#blocks.map((block, i) => ({
-        words: i === last ? block.words.slice() : block.words,
-        count: block.count,
-        newestMs: block.newestMs,
-      })),
-    };
+  #forgetOld(second: number): void {
+    const oldestSecond = second - this.#windowSeconds;
+    while ((this.#blocks[0]?.newestSecond ?? Infinity) < oldestSecond) this.#forgetFirst();
   }
 
-  restore(snapshot: DedupeSnapshot): void {
-    if (snapshot.blocks.length > 0) this.#blocks = snapshot.blocks.map((block) => ({ ...block }));
+  /** @returns how many ids it had */
+  #forgetFirst(): number {
+    const { count } = this.#blocks.shift()!;
+    this.#firstNumber++;
+    this.count -= count;
+    return count;
   }
-}
 
-/** Whether words are a block with so many entries: one that says fewer could be searched for ever. */
-export function isDedupeBlock(words: Uint32Array, count: number): boolean {
-  const slots = words.length / WORDS;
-  const isSize = Number.isInteger(Math.log2(slots)) && slots >= START_SLOTS;
-  if (!isSize || slots > DEDUPE_BLOCK_SLOTS || count >= slots) return false;
-  let taken = 0;
-  for (let at = 0; at < 2 * slots; at += 2) if (words[at] !== 0 || words[at + 1] !== 0) taken++;
-  return taken === count;
-}
-
-function grown(words: Uint32Array): Uint32Array {
-  const larger = new Uint32Array(words.length * 2);
-  const slots = words.length / WORDS;
-  for (let slot = 0; slot < slots; slot++) {
-    const lo = words[2 * slot]!;
-    const hi = words[2 * slot + 1]!;
-    if (lo !== 0 || hi !== 0) place(larger, lo, hi, words[timeAt(words, slot)]!);
+  #refOf(block: number, place: number): number {
+    return (((this.#firstNumber + block) & 0xffff) << 16) + place;
   }
-  return larger;
-}
 
-function timeAt(words: Uint32Array, slot: number): number {
-  return (words.length / WORDS) * 2 + slot;
-}
-
-/** The slot of a fingerprint, -1 when it is not there. */
-function find(words: Uint32Array, lo: number, hi: number): number {
-  const mask = words.length / WORDS - 1;
-  for (let slot = (lo ^ hi) & mask; ; slot = (slot + 1) & mask) {
-    const low = words[2 * slot]!;
-    const high = words[2 * slot + 1]!;
-    if (low === lo && high === hi) return slot;
-    if (low === 0 && high === 0) return -1;
+  #blockOf(ref: number): DedupeBlock | undefined {
+    return this.#blocks[((ref >>> 16) - this.#firstNumber) & 0xffff];
   }
-}
-
-function place(words: Uint32Array, lo: number, hi: number, seconds: number): void {
-  const mask = words.length / WORDS - 1;
-  let slot = (lo ^ hi) & mask;
-  while (words[2 * slot] !== 0 || words[2 * slot + 1] !== 0) slot = (slot + 1) & mask;
-  words[2 * slot] = lo;
-  words[2 * slot + 1] = hi;
-  words[timeAt(words, slot)] = seconds;
 }

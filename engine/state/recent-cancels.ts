@@ -1,33 +1,48 @@
 /**
  * The cancelling events of the last seconds, so that one that overtook its opener still cancels
- * it (E3). A ring, about in order of receipt; few enough to be found through a small hash of chains.
+ * it (E3). A ring, about in order of receipt, with two chains through it: of a user and a rule, by
+ * which an opener finds its entries whatever else the user has, and of a user, for one who leaves.
+ * Users and match values are fingerprints under the log's secret: nobody can choose equal ones.
  */
-const BUCKETS = 1024;
+import { type Hash64, mix32 } from './hash.ts';
+
 const START = 256;
 export const CANCEL_FIELDS = 6;
 /** Above this the oldest is forgotten before its time, and counted. */
 const ENTRIES_MAX = 262_144;
 
 export interface RecentCancelsSnapshot {
-  /** Six numbers an entry: key hash (two words), rule, match, event time, receipt. */
+  /** Six numbers an entry: fingerprint of the user (two words), rule, match, event time, receipt. */
   readonly entries: Float64Array;
+}
+
+/** A number's place is the number modulo how many there is room for. */
+interface Columns {
+  readonly lo: Uint32Array;
+  readonly hi: Uint32Array;
+  readonly rule: Uint16Array;
+  readonly match: Float64Array;
+  readonly eventAtMs: Float64Array;
+  readonly receivedAtMs: Float64Array;
+  /** Number of the entry before in the chain of user and rule; below `#oldest` it is gone. */
+  readonly before: Float64Array;
+  readonly beforeOfUser: Float64Array;
+  /** Numbers of the newest entries by hash. */
+  readonly heads: Float64Array;
+  readonly headsOfUsers: Float64Array;
 }
 
 export class RecentCancels {
   readonly #windowMs: number;
   #capacity = START;
-  #lo = new Uint32Array(START);
-  #hi = new Uint32Array(START);
-  #rule = new Uint16Array(START);
-  #match = new Uint32Array(START);
-  #eventAt = new Float64Array(START);
-  #receivedAt = new Float64Array(START);
-  /** Number (not place) of the entry before in the same chain; below `#oldest` it is gone. */
-  #before = new Float64Array(START);
-  readonly #heads = new Float64Array(BUCKETS).fill(-1);
+  #columns = columnsOf(START);
+  /** Entries of each rule. */
+  readonly #ofRule = new Map<number, number>();
   #oldest = 0;
   #end = 0;
   evictedEarly = 0;
+  /** Entries looked at since the start, for tests of how the cost grows. */
+  steps = 0;
 
   /** @param windowMs how long after its receipt an event still cancels, by partition time */
   constructor(windowMs: number) {
@@ -39,12 +54,13 @@ export class RecentCancels {
   }
 
   /**
+   * @param user the user's fingerprint
+   * @param match fingerprint of the match value, 0 when the rule has none
    * @param receivedAtMs may be older than that of the one before, or ahead of partition time
    * @param timeMs partition time: what is too old by then is forgotten
    */
   add(
-    lo: number,
-    hi: number,
+    { lo, hi }: Hash64,
     rule: number,
     match: number,
     eventAtMs: number,
@@ -55,31 +71,34 @@ export class RecentCancels {
     this.#expire(timeMs);
     if (this.count === this.#capacity) {
       if (this.#capacity === ENTRIES_MAX) {
-        this.#oldest++;
+        this.#forgetOldest();
         this.evictedEarly++;
       } else this.#grow();
     }
+    const columns = this.#columns;
     const number = this.#end++;
     const at = number % this.#capacity;
-    const bucket = (lo ^ hi) & (BUCKETS - 1);
-    this.#lo[at] = lo;
-    this.#hi[at] = hi;
-    this.#rule[at] = rule;
-    this.#match[at] = match;
-    this.#eventAt[at] = eventAtMs;
-    this.#receivedAt[at] = receivedAtMs;
-    this.#before[at] = this.#heads[bucket]!;
-    this.#heads[bucket] = number;
+    const head = hashOf(lo, rule) % this.#capacity;
+    const headOfUser = lo % this.#capacity;
+    columns.lo[at] = lo;
+    columns.hi[at] = hi;
+    columns.rule[at] = rule;
+    columns.match[at] = match;
+    columns.eventAtMs[at] = eventAtMs;
+    columns.receivedAtMs[at] = receivedAtMs;
+    columns.before[at] = columns.heads[head]!;
+    columns.heads[head] = number;
+    columns.beforeOfUser[at] = columns.headsOfUsers[headOfUser]!;
+    columns.headsOfUsers[headOfUser] = number;
+    this.#ofRule.set(rule, (this.#ofRule.get(rule) ?? 0) + 1);
   }
 
   /**
    * True when a cancelling event of this user and rule with `afterMs < its time ≤ untilMs` came
    * at most the window before `nowMs`, which may be ahead of partition time.
-   * @param match hash of the match value, 0 when the rule has none
    */
   has(
-    lo: number,
-    hi: number,
+    { lo, hi }: Hash64,
     rule: number,
     match: number,
     afterMs: number,
@@ -88,58 +107,65 @@ export class RecentCancels {
   ): boolean {
     if (this.count === 0) return false;
     const oldestMs = nowMs - this.#windowMs;
-    let number = this.#heads[(lo ^ hi) & (BUCKETS - 1)]!;
+    const columns = this.#columns;
+    let number = columns.heads[hashOf(lo, rule) % this.#capacity]!;
     while (number >= this.#oldest) {
+      this.steps++;
       const at = number % this.#capacity;
       if (
-        this.#lo[at] === lo &&
-        this.#hi[at] === hi &&
-        this.#rule[at] === rule &&
-        this.#match[at] === match &&
-        this.#receivedAt[at]! >= oldestMs &&
-        this.#eventAt[at]! > afterMs &&
-        this.#eventAt[at]! <= untilMs
+        columns.lo[at] === lo &&
+        columns.hi[at] === hi &&
+        columns.rule[at] === rule &&
+        columns.match[at] === match &&
+        columns.receivedAtMs[at]! >= oldestMs &&
+        columns.eventAtMs[at]! > afterMs &&
+        columns.eventAtMs[at]! <= untilMs
       ) {
         return true;
       }
-      number = this.#before[at]!;
+      number = columns.before[at]!;
     }
     return false;
   }
 
   /** Gives the entries of a user that still cancel, the newest first. */
   forEach(
-    lo: number,
-    hi: number,
+    { lo, hi }: Hash64,
     nowMs: number,
     each: (rule: number, match: number, eventAtMs: number, receivedAtMs: number) => void,
   ): void {
     const oldestMs = nowMs - this.#windowMs;
-    let number = this.#heads[(lo ^ hi) & (BUCKETS - 1)]!;
-    for (; number >= this.#oldest; number = this.#before[number % this.#capacity]!) {
+    const columns = this.#columns;
+    let number = columns.headsOfUsers[lo % this.#capacity]!;
+    for (; number >= this.#oldest; number = columns.beforeOfUser[number % this.#capacity]!) {
+      this.steps++;
       const at = number % this.#capacity;
-      if (this.#lo[at] !== lo || this.#hi[at] !== hi) continue;
-      const receivedAtMs = this.#receivedAt[at]!;
+      if (columns.lo[at] !== lo || columns.hi[at] !== hi) continue;
+      const receivedAtMs = columns.receivedAtMs[at]!;
       if (receivedAtMs < oldestMs) continue;
-      each(this.#rule[at]!, this.#match[at]!, this.#eventAt[at]!, receivedAtMs);
+      each(columns.rule[at]!, columns.match[at]!, columns.eventAtMs[at]!, receivedAtMs);
     }
   }
 
-  /** Numbers of the rules that an entry still cancels for. */
-  rulesAt(nowMs: number): ReadonlySet<number> {
-    const rules = new Set<number>();
-    for (let number = this.#oldest; number < this.#end; number++) {
-      const at = number % this.#capacity;
-      if (this.#receivedAt[at]! >= nowMs - this.#windowMs) rules.add(this.#rule[at]!);
-    }
-    return rules;
+  /** Whether there is an entry of the rule. @param timeMs partition time */
+  remembers(rule: number, timeMs: number): boolean {
+    this.#expire(timeMs);
+    return this.#ofRule.has(rule);
   }
 
   #expire(timeMs: number): void {
     const limit = timeMs - this.#windowMs;
-    while (this.#oldest < this.#end && this.#receivedAt[this.#oldest % this.#capacity]! < limit) {
-      this.#oldest++;
+    const { receivedAtMs } = this.#columns;
+    while (this.count > 0 && receivedAtMs[this.#oldest % this.#capacity]! < limit) {
+      this.#forgetOldest();
     }
+  }
+
+  #forgetOldest(): void {
+    const rule = this.#columns.rule[this.#oldest++ % this.#capacity]!;
+    const left = this.#ofRule.get(rule)! - 1;
+    if (left === 0) this.#ofRule.delete(rule);
+    else this.#ofRule.set(rule, left);
   }
 
   #grow(): void {
@@ -150,34 +176,29 @@ export class RecentCancels {
 
   #allocate(capacity: number): void {
     this.#capacity = capacity;
-    this.#lo = new Uint32Array(capacity);
-    this.#hi = new Uint32Array(capacity);
-    this.#rule = new Uint16Array(capacity);
-    this.#match = new Uint32Array(capacity);
-    this.#eventAt = new Float64Array(capacity);
-    this.#receivedAt = new Float64Array(capacity);
-    this.#before = new Float64Array(capacity);
-    this.#heads.fill(-1);
+    this.#columns = columnsOf(capacity);
+    this.#ofRule.clear();
     this.#oldest = 0;
     this.#end = 0;
   }
 
   #push(entries: Float64Array, at: number): void {
     const [lo, hi, rule, match, eventAtMs, receivedAtMs] = entries.subarray(at, at + CANCEL_FIELDS);
-    this.add(lo!, hi!, rule!, match!, eventAtMs!, receivedAtMs!, -Infinity);
+    this.add({ lo: lo!, hi: hi! }, rule!, match!, eventAtMs!, receivedAtMs!, -Infinity);
   }
 
   freeze(): RecentCancelsSnapshot {
     const entries = new Float64Array(this.count * CANCEL_FIELDS);
+    const columns = this.#columns;
     let to = 0;
     for (let number = this.#oldest; number < this.#end; number++) {
       const at = number % this.#capacity;
-      entries[to++] = this.#lo[at]!;
-      entries[to++] = this.#hi[at]!;
-      entries[to++] = this.#rule[at]!;
-      entries[to++] = this.#match[at]!;
-      entries[to++] = this.#eventAt[at]!;
-      entries[to++] = this.#receivedAt[at]!;
+      entries[to++] = columns.lo[at]!;
+      entries[to++] = columns.hi[at]!;
+      entries[to++] = columns.rule[at]!;
+      entries[to++] = columns.match[at]!;
+      entries[to++] = columns.eventAtMs[at]!;
+      entries[to++] = columns.receivedAtMs[at]!;
     }
     return { entries };
   }
@@ -186,4 +207,23 @@ export class RecentCancels {
     this.#allocate(START);
     for (let at = 0; at < entries.length; at += CANCEL_FIELDS) this.#push(entries, at);
   }
+}
+
+function columnsOf(capacity: number): Columns {
+  return {
+    lo: new Uint32Array(capacity),
+    hi: new Uint32Array(capacity),
+    rule: new Uint16Array(capacity),
+    match: new Float64Array(capacity),
+    eventAtMs: new Float64Array(capacity),
+    receivedAtMs: new Float64Array(capacity),
+    before: new Float64Array(capacity),
+    beforeOfUser: new Float64Array(capacity),
+    heads: new Float64Array(capacity).fill(-1),
+    headsOfUsers: new Float64Array(capacity).fill(-1),
+  };
+}
+
+function hashOf(lo: number, rule: number): number {
+  return mix32(lo ^ Math.imul(rule + 1, 0x9e3779b1));
 }

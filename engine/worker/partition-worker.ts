@@ -8,6 +8,7 @@ import { OutputRoom } from '../partition/output-room.ts';
 import { PartitionRunner } from '../partition/partition-runner.ts';
 import type { PipelineFactory } from '../partition/pipeline.ts';
 import type { Alias } from '../state/alias-table.ts';
+import type { FingerprintKey } from '../state/fingerprints.ts';
 import { partitionOf } from '../state/hash.ts';
 import { systemClock } from '../time/clock.ts';
 import type {
@@ -29,6 +30,10 @@ export interface PartitionWorkerOptions {
   readonly checkpointFolder: string;
   readonly checkpointIntervalMs: number;
   readonly reorderWindowMs: number;
+  /** Of the log, see `logIdentity`. */
+  readonly fingerprintKey: FingerprintKey;
+  /** Of each partition, see `DedupeTable`. */
+  readonly messageIdsMax: number;
   readonly createPipeline: PipelineFactory;
   readonly conditions: ConditionReporter;
   /** Of all pipelines of this thread. */
@@ -99,8 +104,8 @@ class PartitionWorker {
   }
 
   async #openPartition(partition: number): Promise<void> {
-    const { log, checkpointFolder, createPipeline, reorderWindowMs, partitions, epoch } =
-      this.#options;
+    const { log, checkpointFolder, createPipeline, partitions, epoch } = this.#options;
+    const { reorderWindowMs, fingerprintKey, messageIdsMax } = this.#options;
     const runner = await PartitionRunner.open({
       log,
       clock: systemClock,
@@ -109,6 +114,8 @@ class PartitionWorker {
       checkpoints: new CheckpointStore(checkpointFolder, partition),
       createPipeline,
       reorderWindowMs,
+      fingerprintKey,
+      messageIdsMax,
       outputRoom: this.#outputRoom,
       onReadable: () => this.#loop.readable(partition),
       onFailure: (_partition, error) => this.#fail(error),
@@ -185,6 +192,8 @@ class PartitionWorker {
       checkpointBytes: 0,
       checkpointAgeMs: 0,
       checkpointFailures: this.#checkpointFailures,
+      messageIds: 0,
+      messageIdBytes: 0,
       dedupeEvictedEarly: 0,
       cancelsEvictedEarly: 0,
     };
@@ -193,7 +202,10 @@ class PartitionWorker {
       stats.openWindows += runner.openWindows;
       stats.outputsWaiting += runner.lanes.waiting;
       stats.checkpointBytes += runner.checkpointBytes;
-      stats.dedupeEvictedEarly += runner.core.state.dedupe.evictedEarly;
+      const { dedupe } = runner.core.state;
+      stats.messageIds += dedupe.count;
+      stats.messageIdBytes += dedupe.bytes;
+      stats.dedupeEvictedEarly += dedupe.evictedEarly;
       stats.cancelsEvictedEarly += runner.core.state.recentCancels.evictedEarly;
       if (runner.isDirty) {
         const sinceMs = runner.checkpointedAtMs || this.#startedAtMs;

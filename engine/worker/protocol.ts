@@ -64,6 +64,9 @@ export interface PartitionStats {
    */
   readonly checkpointAgeMs: number;
   readonly checkpointFailures: number;
+  /** Message ids that are remembered, and what they take. */
+  readonly messageIds: number;
+  readonly messageIdBytes: number;
   /** Message ids forgotten before their time. */
   readonly dedupeEvictedEarly: number;
   /** Cancelling events forgotten before their time. */

@@ -60,8 +60,9 @@ export class Arriving {
     const node = book.nodes.ofIdentity(identity);
     if (node.rule.kind !== 'inaction') return;
     const { number, rule } = node;
-    const { hashLo, hashHi } = key;
-    state.recentCancels.add(hashLo, hashHi, number, match, eventAtMs, receivedAtMs, state.timeMs);
+    const user = { lo: 0, hi: 0 };
+    state.fingerprints.ofUser(key, user);
+    state.recentCancels.add(user, number, match, eventAtMs, receivedAtMs, state.timeMs);
     const closed = windows.cancelBy(key, node, rule, match, eventAtMs);
     counters.windowsCancelled += closed;
     book.closed(node, closed);

@@ -49,8 +49,10 @@ export class Leaving {
   }
 
   #sendCancels(key: Key, to: UserId, send: Send): void {
-    const { recentCancels, nowMs } = this.#scope.state;
-    recentCancels.forEach(key.hashLo, key.hashHi, nowMs, (rule, match, eventAtMs, receivedAtMs) => {
+    const { recentCancels, fingerprints, nowMs } = this.#scope.state;
+    const user = { lo: 0, hi: 0 };
+    fingerprints.ofUser(key, user);
+    recentCancels.forEach(user, nowMs, (rule, match, eventAtMs, receivedAtMs) => {
       const identity = this.#owners.identityOf(rule);
       if (!('rule' in identity)) return;
       send({ kind: 'cancel', to, rule: identity.rule, match, eventAtMs, receivedAtMs });

@@ -49,9 +49,9 @@ export class CampaignBook {
   /** Counts changes, so that whoever keeps routes knows that they are old. */
   version = 0;
 
-  /** @param rememberedRules numbers that the state holds beside open windows and cells */
-  constructor(rememberedRules: () => ReadonlySet<number> = () => new Set()) {
-    this.nodes = new RuleNodes(rememberedRules);
+  /** @param isRemembered whether the state holds a number beside open windows and cells */
+  constructor(isRemembered: (rule: number) => boolean = () => false) {
+    this.nodes = new RuleNodes(isRemembered);
   }
 
   get settings(): PartitionDefinitions['settings'] {

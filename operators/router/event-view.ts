@@ -1,6 +1,7 @@
 import { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
 import { RecordFlag } from '../../engine/envelope/records.ts';
-import { mix32 } from '../../engine/state/hash.ts';
+import type { Fingerprints } from '../../engine/state/fingerprints.ts';
+import { type Hash64, mix32 } from '../../engine/state/hash.ts';
 import { emptyKey, type Key } from '../../engine/state/key.ts';
 import type { FilterContext } from '../filters/compile.ts';
 import type { EventAtHand } from '../rules/inaction/windows.ts';
@@ -23,6 +24,13 @@ export class EventView implements EventAtHand, FilterContext {
   #envelope = new EnvelopeReader();
   #index = 0;
   #properties: Record<string, unknown> | undefined;
+  readonly #fingerprints: Fingerprints;
+  readonly #userPrint: Hash64 = { lo: 0, hi: 0 };
+  #printedSerial = 0;
+
+  constructor(fingerprints: Fingerprints) {
+    this.#fingerprints = fingerprints;
+  }
 
   moveTo(envelope: EnvelopeReader, i: number, nowMs: number): void {
     this.#envelope = envelope;
@@ -45,6 +53,15 @@ export class EventView implements EventAtHand, FilterContext {
   get properties(): Record<string, unknown> {
     this.#properties ??= this.#envelope.propertiesOf(this.#index);
     return this.#properties;
+  }
+
+  /** The user's fingerprint, worked out when somebody first asks for it. */
+  get userPrint(): Hash64 {
+    if (this.#printedSerial !== this.serial) {
+      this.#printedSerial = this.serial;
+      this.#fingerprints.ofUser(this.key, this.#userPrint);
+    }
+    return this.#userPrint;
   }
 
   /** The user's fixed random bucket: of the id alone, so the same in every campaign for ever. */

@@ -45,11 +45,11 @@ export class RuleNodes {
   readonly #withState = new Set<RuleNode>();
   /** Retired and without state: their numbers may be given again. */
   readonly #over = new Set<RuleNode>();
-  readonly #rememberedRules: () => ReadonlySet<number>;
+  readonly #isRemembered: (rule: number) => boolean;
 
-  /** @param rememberedRules numbers that the state holds beside open windows and cells */
-  constructor(rememberedRules: () => ReadonlySet<number>) {
-    this.#rememberedRules = rememberedRules;
+  /** @param isRemembered whether the state holds a number beside open windows and cells */
+  constructor(isRemembered: (rule: number) => boolean) {
+    this.#isRemembered = isRemembered;
   }
 
   nodeOf(number: number): RuleNode {
@@ -169,11 +169,9 @@ export class RuleNodes {
    * which may yet move along with its user to where such a window is open.
    */
   #freeNumber(): number {
-    if (this.#over.size === 0) return this.#nodes.length;
-    const remembered = this.#rememberedRules();
     let lowest = this.#nodes.length;
     for (const { number } of this.#over) {
-      if (number < lowest && !remembered.has(number)) lowest = number;
+      if (number < lowest && !this.#isRemembered(number)) lowest = number;
     }
     return lowest;
   }

@@ -44,8 +44,20 @@ export function partitionMetrics(counts: EngineCounts): MetricSource[] {
         stats.map((one, i) => ({ labels: { worker: String(i) }, value: (one?.busyMs ?? 0) / MS })),
     },
     {
+      name: 'lapse_message_ids',
+      help: 'Message ids remembered to tell repeated events, at most engine.messageIdsMax.',
+      kind: 'gauge',
+      samples: sum(({ messageIds }) => messageIds),
+    },
+    {
+      name: 'lapse_message_id_bytes',
+      help: 'Memory that the remembered message ids take.',
+      kind: 'gauge',
+      samples: sum(({ messageIdBytes }) => messageIdBytes),
+    },
+    {
       name: 'lapse_message_ids_forgotten_total',
-      help: 'Blocks of message ids forgotten before their 24 h: what repeats them is not known.',
+      help: 'Message ids forgotten before their 24 h, as engine.messageIdsMax was reached.',
       kind: 'counter',
       samples: sum(({ dedupeEvictedEarly }) => dedupeEvictedEarly),
     },

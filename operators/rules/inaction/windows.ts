@@ -1,5 +1,5 @@
 import type { PartitionState } from '../../../engine/partition/partition-state.ts';
-import { fnv1a32OfText } from '../../../engine/state/hash.ts';
+import { fnv1a32OfText, type Hash64 } from '../../../engine/state/hash.ts';
 import type { Key } from '../../../engine/state/key.ts';
 import type { KeptBytes } from '../../../engine/state/window-table.ts';
 import type { CampaignCounters } from '../../campaign-counters.ts';
@@ -17,6 +17,8 @@ export const RESTARTS_MAX = 100;
 /** The event at hand, as the rules see it. */
 export interface EventAtHand {
   readonly key: Key;
+  /** Under the log's secret. */
+  readonly userPrint: Hash64;
   readonly eventAtMs: number;
   readonly eventIdLo: number;
   readonly eventIdHi: number;
@@ -83,10 +85,9 @@ export class Inaction {
     }
     // Its `did` may still be on the way.
     recentCancels.add(
-      event.key.hashLo,
-      event.key.hashHi,
+      event.userPrint,
       node.number,
-      match,
+      this.#printOf(text),
       event.eventAtMs,
       this.#state.nowMs,
       this.#state.timeMs,
@@ -101,16 +102,13 @@ export class Inaction {
     const match = hashOf(text);
     const { windows, recentCancels, nowMs, isAhead } = this.#state;
     const { key, eventAtMs } = event;
-    const overtaken = recentCancels.has(
-      key.hashLo,
-      key.hashHi,
-      node.number,
-      match,
-      eventAtMs,
-      eventAtMs + rule.withinMs,
-      nowMs,
-    );
-    if (overtaken) return 'cancelled';
+    if (recentCancels.count > 0) {
+      const print = this.#printOf(text);
+      const untilMs = eventAtMs + rule.withinMs;
+      if (recentCancels.has(event.userPrint, node.number, print, eventAtMs, untilMs, nowMs)) {
+        return 'cancelled';
+      }
+    }
     const count = windows.find(key, node.number);
     if (rule.onRepeat !== 'parallel') {
       let open = -1;
@@ -143,7 +141,7 @@ export class Inaction {
   }
 
   /**
-   * A `without` of the same user's other id, known by the hash of its match value.
+   * A `without` of the same user's other id, known by the fingerprint of its match value.
    * @returns how many windows it closed; the caller counts them off
    */
   cancelBy(key: Key, node: RuleNode, rule: InactionRule, match: number, atMs: number): number {
@@ -156,8 +154,9 @@ export class Inaction {
       if (atMs <= anchorAtMs) continue;
       if (atMs > deadlineOf(rule, anchorAtMs, windows.extendedMs(slot))) continue;
       const { did } = rule.match ?? {};
-      if (did !== undefined && hashOf(this.#textOf(this.#kept.propertiesOf(slot), did)) !== match) {
-        continue;
+      if (did !== undefined) {
+        const text = this.#textOf(this.#kept.propertiesOf(slot), did);
+        if (this.#printOf(text) !== match) continue;
       }
       windows.cancel(slot);
       closed++;
@@ -181,10 +180,11 @@ export class Inaction {
     const match = hashOf(text);
     const { windows, recentCancels, timeMs, nowMs } = this.#state;
     const { anchorAtMs, extendedMs } = window;
-    const { hashLo, hashHi } = key;
     const { number } = node;
     const endsAtMs = deadlineOf(rule, anchorAtMs, extendedMs);
-    if (recentCancels.has(hashLo, hashHi, number, match, anchorAtMs, endsAtMs, nowMs)) {
+    const user = { lo: 0, hi: 0 };
+    this.#state.fingerprints.ofUser(key, user);
+    if (recentCancels.has(user, number, this.#printOf(text), anchorAtMs, endsAtMs, nowMs)) {
       return 'cancelled';
     }
     const count = windows.find(key, number);
@@ -240,6 +240,11 @@ export class Inaction {
   /** The match value by which a window and what cancels it are tied; empty without one. */
   matchOf(rule: InactionRule, role: 'did' | 'without', properties: Record<string, unknown>) {
     return rule.match === undefined ? '' : (this.#textOf(properties, rule.match[role]) ?? '');
+  }
+
+  /** What a match value is known by where its text is not kept; 0 for rules without `match`. */
+  #printOf(text: string | undefined): number {
+    return text === undefined ? 0 : this.#state.fingerprints.ofText(text);
   }
 
   /** A match value as text; undefined without one. */

@@ -19,6 +19,7 @@ describe('resolveRuntime', () => {
         partitions: engineLimits.partitions.default,
         reorderWindowMs: engineLimits.reorderWindowMs.default,
         checkpointIntervalMs: engineLimits.checkpointIntervalMs.default,
+        messageIdsMax: engineLimits.messageIdsMax.default,
         durability: 'disk',
       },
       limits,

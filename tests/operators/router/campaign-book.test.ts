@@ -38,7 +38,7 @@ describe('campaign book', () => {
 
   test('a number is used again only once no window and no recent cancel holds it', () => {
     const remembered = new Set<number>();
-    const book = new CampaignBook(() => remembered);
+    const book = new CampaignBook((rule) => remembered.has(rule));
     const version = (withinMs: number) =>
       definitionsOf([campaignOf('c', inactionOf({ withinMs }))]);
     const current = () => book.nodes.currentOf('c')!;

@@ -74,6 +74,8 @@ function partitionStats(parts: Partial<PartitionStats> = {}): PartitionStats {
     checkpointBytes: 1_024,
     checkpointAgeMs: 0,
     checkpointFailures: 0,
+    messageIds: 0,
+    messageIdBytes: 0,
     dedupeEvictedEarly: 0,
     cancelsEvictedEarly: 0,
     ...parts,
