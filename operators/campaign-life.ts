@@ -1,5 +1,5 @@
 /** The life of a campaign (SPEC 6), the same in partitions, lanes and the control plane. */
-import type { Campaign } from './definitions.ts';
+import type { Campaign, Definitions } from './definitions.ts';
 import type { Life } from './router/campaign-entry.ts';
 
 /** What may be done to a campaign. */
@@ -24,6 +24,21 @@ export function lifeAfter(life: Life, action: LifeAction): Life | undefined {
 export function actionsFrom(life: Life): readonly LifeAction[] {
   const actions = Object.keys(TRANSITIONS[life]) as LifeAction[];
   return actions.filter((action) => action !== 'complete');
+}
+
+/**
+ * Definitions as they are taken: `state: draft` is how a campaign begins, and takes none back that
+ * has been published.
+ */
+export function withoutPublishedDrafts(
+  definitions: Definitions,
+  lives: ReadonlyMap<string, Life>,
+): Definitions {
+  const campaigns = definitions.campaigns.map((campaign): Campaign => {
+    const isPublished = (lives.get(campaign.id) ?? 'draft') !== 'draft';
+    return isPublished && campaign.state === 'draft' ? { ...campaign, state: 'running' } : campaign;
+  });
+  return { ...definitions, campaigns };
 }
 
 /**

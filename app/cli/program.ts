@@ -5,10 +5,7 @@ import { userError } from '../../engine/errors/errors.ts';
 import { DEFAULT_URL } from './lapse-client.ts';
 
 /** In the language already, so that they are refused by name and not taken for typing errors. */
-export const NOT_BUILT_COMMANDS = [
-  ...['backtest', 'apply', 'get', 'publish', 'pause', 'resume', 'stop'],
-  ...['deliveries', 'explain', 'replay'],
-] as const;
+export const NOT_BUILT_COMMANDS = [...['backtest', 'deliveries', 'explain', 'replay']] as const;
 
 const COLUMNS_MAX = 100;
 const URL_OPTION = ['--url <url>', `a running Lapse (LAPSE_URL, default: ${DEFAULT_URL})`] as const;
@@ -35,6 +32,9 @@ export function program(onOutcome: (exitCode: number) => void): Command {
   addValidate(lapse, onOutcome);
   addGraph(lapse, onOutcome);
   addReport(lapse, onOutcome);
+  addApply(lapse, onOutcome);
+  addGet(lapse, onOutcome);
+  for (const [action, does] of ACTIONS) addAction(lapse, onOutcome, action, does);
   addImport(lapse, onOutcome);
   addSend(lapse, onOutcome);
   addReceive(lapse, onOutcome);
@@ -163,6 +163,58 @@ function addReport(lapse: Command, onOutcome: OnOutcome): void {
     .action(async (campaign: string, options) => {
       const { reportCommand } = await import('./commands/report.ts');
       onOutcome(await reportCommand(campaign, { ...lapse.opts(), ...options }));
+    });
+}
+
+const ACTIONS = [
+  ['publish', 'Starts a draft: from now on it takes users in, unless its start lies ahead.'],
+  ['pause', 'Has a campaign open nothing and send nothing until it is resumed; nothing is lost.'],
+  ['resume', 'Has a paused campaign go on.'],
+  ['stop', 'Ends a campaign for good: open windows and waiting deliveries are cancelled.'],
+  ['archive', 'Ends a campaign for good and puts it away.'],
+] as const;
+
+function addApply(lapse: Command, onOutcome: OnOutcome): void {
+  lapse
+    .command('apply')
+    .description(
+      'Puts definitions into a running Lapse and prints what is different. What has the same id ' +
+        'is replaced, and nothing is removed.',
+    )
+    .argument('<path...>', 'files or folders')
+    .option('--dry-run', 'only print what is different')
+    .option(...URL_OPTION)
+    .addHelpText('after', examples('lapse apply campaigns/ --dry-run', 'lapse apply campaigns/'))
+    .action(async (paths: string[], options) => {
+      const { applyCommand } = await import('./commands/apply.ts');
+      onOutcome(await applyCommand(paths, { ...lapse.opts(), ...options }));
+    });
+}
+
+function addGet(lapse: Command, onOutcome: OnOutcome): void {
+  lapse
+    .command('get')
+    .description('Prints what is defined in a running Lapse, and the states of campaigns.')
+    .argument('<kind>', 'campaigns, webhooks or segments')
+    .argument('[id]', 'one of them, with everything')
+    .option(...URL_OPTION)
+    .addHelpText('after', examples('lapse get campaigns', 'lapse get campaign cart-abandoned'))
+    .action(async (kind: string, id: string | undefined, options) => {
+      const { getCommand } = await import('./commands/campaigns.ts');
+      onOutcome(await getCommand(kind, id, { ...lapse.opts(), ...options }));
+    });
+}
+
+function addAction(lapse: Command, onOutcome: OnOutcome, action: string, does: string): void {
+  lapse
+    .command(action)
+    .description(does)
+    .argument('<campaign>', 'id of a campaign')
+    .option(...URL_OPTION)
+    .addHelpText('after', examples(`lapse ${action} cart-abandoned`))
+    .action(async (campaign: string, options) => {
+      const { actCommand } = await import('./commands/campaigns.ts');
+      onOutcome(await actCommand(action, campaign, { ...lapse.opts(), ...options }));
     });
 }
 

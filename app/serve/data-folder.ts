@@ -9,12 +9,14 @@ import {
 } from '../../engine/errors/errors.ts';
 import { PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE } from '../../engine/log/private-modes.ts';
 
-/** What Lapse makes in it, each a folder. */
+/** Folders that Lapse makes in it. */
 export const CHECKPOINT_FOLDER = 'checkpoints';
 export const LOG_FOLDER = 'log';
+/** A file, see `control/request-file.ts`. */
+export const REQUEST_FILE = 'requests.json';
 
 const MODE_BITS = 0o777;
-const OURS: readonly string[] = [CHECKPOINT_FOLDER, LOG_FOLDER];
+const OURS: readonly string[] = [CHECKPOINT_FOLDER, LOG_FOLDER, REQUEST_FILE];
 
 /**
  * Makes the folder, and takes from others what they may do in one that is there, such as that of

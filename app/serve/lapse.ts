@@ -20,10 +20,10 @@ import type { Alias } from '../../engine/state/alias-table.ts';
 import { after, systemClock } from '../../engine/time/clock.ts';
 import type { Control } from '../../operators/campaign-pipeline.ts';
 import type { Definitions } from '../../operators/definitions.ts';
-import { partitionDefinitions } from '../../operators/partition-definitions.ts';
 import { clockStepError } from './clock-step.ts';
+import type { ControlPlane } from './control/control-plane.ts';
+import { startControl } from './control/start-control.ts';
 import { CHECKPOINT_FOLDER, openDataFolder } from './data-folder.ts';
-import { checkDefinitionsSize } from './definitions-size.ts';
 import { ConnectionLimit } from './http/connection-limit.ts';
 import { type RunningHttp, startHttp } from './http/start-http.ts';
 import { connectLog, type LogHome, natsOptions, openLogHome } from './log-home.ts';
@@ -117,15 +117,17 @@ export class Lapse {
    * @throws LapseError `ERR_DRAIN_TIMEOUT` when the log or a receiver keeps it from ending
    */
   stop(): Promise<void> {
-    this.#stopping ??= withinTime(this.#stop(), this.#parts.drainMsMax);
+    this.#stopping ??= withinTime(this.#stop(), drainMsMaxOf(this.#parts.control.definitions));
     return this.#stopping;
   }
 
   async #stop(): Promise<void> {
     this.#parts.readiness.stopping();
-    const { http, natsDoor, intake, partitions, sender, log, rejected, home } = this.#parts;
+    const { http, natsDoor, control, intake, partitions, sender, log, rejected, home } =
+      this.#parts;
     await http.close();
     await natsDoor?.close();
+    await control.idle();
     intake.fail('ERR_STOPPING', 'Lapse is stopping; send again later.', { retryable: true });
     await intake.idle();
     await rejected.idle();
@@ -141,6 +143,10 @@ export class Lapse {
 /** For everything but attempts in flight, which end with their own time-outs. */
 const DRAIN_MS_MAX = 20_000;
 
+function drainMsMaxOf({ webhooks }: Definitions): number {
+  return DRAIN_MS_MAX + Math.max(0, ...webhooks.map(({ timeoutMs }) => timeoutMs));
+}
+
 function withinTime(draining: Promise<void>, drainMsMax: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const cancel = after(systemClock, drainMsMax, () => {
@@ -152,7 +158,7 @@ function withinTime(draining: Promise<void>, drainMsMax: number): Promise<void> 
 }
 
 interface Parts {
-  readonly drainMsMax: number;
+  readonly control: ControlPlane;
   readonly conditions: Conditions;
   readonly readiness: Readiness;
   readonly home: LogHome;
@@ -178,8 +184,6 @@ async function startParts(
   create: (parts: Parts) => Lapse,
 ): Promise<Lapse> {
   const { definitions, settings } = options;
-  const known = partitionDefinitions(definitions);
-  checkDefinitionsSize(known);
   const conditions = new Conditions(systemClock, options.onCondition);
   const log = await connectLog(home.address().address, conditions.from(MAIN_NAME));
   closers.push(() => log.close());
@@ -189,6 +193,11 @@ async function startParts(
   });
   await requireOrigin(join(settings.data, CHECKPOINT_FOLDER), { kind: home.kind, createdAtMs });
   const owner = { home, epoch: await takeEpoch(log, systemClock), fingerprintKey };
+  const control = await startControl({
+    ...{ log, clock: systemClock, epoch: owner.epoch, dataFolder: settings.data },
+    given: definitions,
+    onWarning: options.onWarning,
+  });
   const intake = new Intake({
     log,
     clock: systemClock,
@@ -225,15 +234,15 @@ async function startParts(
   const egress = { ...settings.egress, own: ownEndpoints(settings) };
   const sender = new SenderThread(
     owner,
-    { definitions, userAgent, egress },
+    {
+      sending: { definitions: control.definitions, lives: control.sendingLives },
+      userAgent,
+      egress,
+    },
     {
       ...listener,
       // Told again at the next start: a log that is away is no reason to wait.
-      onCompleted: (campaign) => {
-        appendControl(intake, { type: 'life', campaign, action: 'complete' }).catch(
-          () => undefined,
-        );
-      },
+      onCompleted: (campaign) => void control.complete(campaign).catch(() => undefined),
     },
   );
   closers.push(() => sender.terminate());
@@ -249,11 +258,9 @@ async function startParts(
     (records) => intake.processed(records),
   );
   closers.push(() => partitions.terminate());
-  const timeoutMsMax = Math.max(0, ...definitions.webhooks.map(({ timeoutMs }) => timeoutMs));
-  const drainMsMax = DRAIN_MS_MAX + timeoutMsMax;
   const readiness = new Readiness({ clock: systemClock, conditions, intake, partitions, sender });
   const parts = {
-    drainMsMax,
+    control,
     conditions,
     readiness,
     home,
@@ -285,6 +292,9 @@ async function startParts(
     }),
     notReady: () => readiness.reasons(),
     isStarting: () => isStarting,
+    control: () => (isStarting ? undefined : control),
+    egressAllow: settings.egress.allow,
+    now: () => systemClock.now(),
     onFull,
     graph: () => partitions.graph(),
     report: (campaign) => partitions.report(campaign),
@@ -295,8 +305,10 @@ async function startParts(
   );
   await sender.ready();
   await partitions.ready();
-  const publishedAtMs = systemClock.now();
-  await appendControl(intake, { type: 'definitions', definitions: known, publishedAtMs });
+  await control.connect({
+    lanes: (definitions, lives) => sender.define({ definitions, lives }),
+    partitions: (change) => appendControl(intake, change),
+  });
   natsDoor?.start();
   isStarting = false;
   readiness.started();

@@ -4,24 +4,30 @@ import { EgressGuard, type OwnEndpoint } from '../../connectors/webhook/egress/e
 import { WebhookTransport } from '../../connectors/webhook/webhook-transport.ts';
 import { LapseError, messageOf } from '../../engine/errors/errors.ts';
 import { reportingTo } from '../../engine/health/conditions.ts';
-import type { FromSenderThread } from '../../engine/sender/protocol.ts';
+import type { FromSenderThread, ToSenderThread } from '../../engine/sender/protocol.ts';
 import { Sender } from '../../engine/sender/sender.ts';
 import { systemClock } from '../../engine/time/clock.ts';
 import { threadError } from '../../engine/worker/partition-worker.ts';
-import type { ToWorker } from '../../engine/worker/protocol.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import type { LaneDefinitions } from '../../operators/delivery/lane-campaigns.ts';
 import { laneDefinitions } from '../../operators/delivery/lane-definitions.ts';
 import { LogLane } from '../../operators/delivery/log-lane.ts';
 import { judge } from '../../operators/delivery/verdict.ts';
+import type { Life } from '../../operators/router/campaign-entry.ts';
 import { connectLog, type LogAddress } from './log-home.ts';
 import { ReceiverHealth } from './receiver-health.ts';
 import { SenderCounts } from './sender-counts.ts';
 
+/** What lanes go by. Crosses threads by structured clone. */
+export interface SenderDefinitions {
+  readonly definitions: Definitions;
+  readonly lives: ReadonlyMap<string, Life>;
+}
+
 export interface SenderThreadData {
   readonly log: LogAddress;
   readonly epoch: number;
-  readonly definitions: Definitions;
+  readonly sending: SenderDefinitions;
   readonly userAgent: string;
   readonly egress: { readonly allow: readonly string[]; readonly own: readonly OwnEndpoint[] };
 }
@@ -37,7 +43,7 @@ async function main(data: SenderThreadData): Promise<void> {
     clock: systemClock,
     guard: new EgressGuard(data.egress),
   });
-  const definitions = laneDefinitions(data.definitions);
+  let lanes = lanesOf(data.sending);
   const onWarning = (lane: string, error: LapseError) =>
     post({ kind: 'warning', lane, error: threadError(error) });
   const receivers = new ReceiverHealth({
@@ -45,7 +51,7 @@ async function main(data: SenderThreadData): Promise<void> {
     conditions,
     onWarning,
     isTaken: (lane, result) =>
-      judge(result, definitions.get(lane)?.webhook.success ?? '2xx').kind === 'delivered',
+      judge(result, lanes.get(lane)?.webhook.success ?? '2xx').kind === 'delivered',
   });
   const counts = new SenderCounts(conditions, {
     receivers,
@@ -62,7 +68,7 @@ async function main(data: SenderThreadData): Promise<void> {
     createLane: (_webhookId, definitions) =>
       new LogLane({ ...definitions, userAgent: data.userAgent }),
   });
-  await sender.update(definitions);
+  await sender.update(lanes);
   const postStats = () => {
     receivers.tick();
     const stats = counts.toStats(sender.pendingCounts(), sender.lookAtUnread());
@@ -70,7 +76,15 @@ async function main(data: SenderThreadData): Promise<void> {
   };
   const timer = setInterval(postStats, STATS_INTERVAL_MS);
   post({ kind: 'ready' });
-  port.on('message', (message: ToWorker) => {
+  const define = (id: number, sending: SenderDefinitions) => {
+    lanes = lanesOf(sending);
+    sender.update(lanes).then(
+      () => post({ kind: 'defined', id }),
+      (error: unknown) => post({ kind: 'failed', error: threadError(error) }),
+    );
+  };
+  port.on('message', (message: ToSenderThread<SenderDefinitions>) => {
+    if (message.kind === 'define') define(message.id, message.definitions);
     if (message.kind !== 'drain') return;
     clearInterval(timer);
     sender
@@ -84,6 +98,10 @@ async function main(data: SenderThreadData): Promise<void> {
       })
       .catch((error: unknown) => post({ kind: 'failed', error: threadError(error) }));
   });
+}
+
+function lanesOf({ definitions, lives }: SenderDefinitions) {
+  return laneDefinitions(definitions, lives);
 }
 
 main(workerData as SenderThreadData).catch((error: unknown) => {

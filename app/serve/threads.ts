@@ -5,7 +5,11 @@ import { type LapseError, userError } from '../../engine/errors/errors.ts';
 import type { Cause } from '../../engine/health/causes.ts';
 import { applyReport, type Conditions } from '../../engine/health/conditions.ts';
 import type { EventQuery, EventStanding } from '../../engine/intake/event-standing.ts';
-import type { FromSenderThread, SenderStats } from '../../engine/sender/protocol.ts';
+import type {
+  FromSenderThread,
+  SenderStats,
+  ToSenderThread,
+} from '../../engine/sender/protocol.ts';
 import type { Alias } from '../../engine/state/alias-table.ts';
 import type { FingerprintKey } from '../../engine/state/fingerprints.ts';
 import { partitionOf } from '../../engine/state/hash.ts';
@@ -22,7 +26,7 @@ import type { ReportPart } from '../../operators/report/campaign-report.ts';
 import { CHECKPOINT_FOLDER } from './data-folder.ts';
 import type { LogHome } from './log-home.ts';
 import type { PartitionThreadData } from './partition-thread.ts';
-import type { SenderThreadData } from './sender-thread.ts';
+import type { SenderDefinitions, SenderThreadData } from './sender-thread.ts';
 
 /** What threads tell the main thread besides their counts. */
 export interface ThreadListener {
@@ -112,7 +116,7 @@ export class Thread<Message extends { readonly kind: string }> {
     this.ready.catch(() => undefined);
   }
 
-  post(message: ToWorker): void {
+  post(message: ToWorker | ToSenderThread<SenderDefinitions>): void {
     this.#worker.postMessage(message);
   }
 
@@ -294,10 +298,13 @@ export class SenderThread {
   readonly #thread: Thread<FromSenderThread>;
   readonly name = SENDER_NAME;
   stats: SenderStats | undefined;
+  /** By the id of what the lanes were told, who waits for it. */
+  readonly #defining = new Map<number, () => void>();
+  #definedCount = 0;
 
   constructor(
     { home, epoch }: Owner,
-    options: Pick<SenderThreadData, 'definitions' | 'userAgent' | 'egress'>,
+    options: Pick<SenderThreadData, 'sending' | 'userAgent' | 'egress'>,
     listener: ThreadListener & SenderListener,
   ) {
     const { address, transfer } = home.address();
@@ -307,6 +314,7 @@ export class SenderThread {
       listener,
       (message) => {
         if (message.kind === 'stats') this.stats = message.stats;
+        else if (message.kind === 'defined') this.#defined(message.id);
         else if (message.kind === 'completed') listener.onCompleted(message.campaign);
         else if (message.kind === 'condition') {
           applyReport(listener.conditions.from(SENDER_NAME), message.report);
@@ -319,6 +327,20 @@ export class SenderThread {
 
   ready(): Promise<void> {
     return this.#thread.ready;
+  }
+
+  /** Resolves when all lanes go by it. */
+  define(definitions: SenderDefinitions): Promise<void> {
+    const id = ++this.#definedCount;
+    return new Promise((resolve) => {
+      this.#defining.set(id, resolve);
+      this.#thread.post({ kind: 'define', id, definitions });
+    });
+  }
+
+  #defined(id: number): void {
+    this.#defining.get(id)?.();
+    this.#defining.delete(id);
   }
 
   drain(): Promise<void> {

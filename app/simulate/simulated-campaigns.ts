@@ -5,6 +5,7 @@ import {
   type LifeAction,
   lifeAfter,
   lifeWhenPut,
+  withoutPublishedDrafts,
 } from '../../operators/campaign-life.ts';
 import type { Control } from '../../operators/campaign-pipeline.ts';
 import type { Definitions } from '../../operators/definitions.ts';
@@ -70,7 +71,8 @@ export class SimulatedCampaigns {
   apply(config: unknown): Refusal | Accepted {
     const before = this.#definitions;
     try {
-      this.#definitions = parseDefinitions(config, { file: 'config', base: before });
+      const given = parseDefinitions(config, { file: 'config', base: before });
+      this.#definitions = withoutPublishedDrafts(given, this.lives);
     } catch (error) {
       if (!(error instanceof LapseError)) throw error;
       return { code: 'ERR_DEFINITIONS', message: error.message };

@@ -101,6 +101,17 @@ export function parseDefinitions(value: unknown, options: ParseOptions = {}): De
   return configurationOf(files, options.env ?? {}, [], options).definitions;
 }
 
+/**
+ * Definitions of several values, each as a file has them.
+ * @throws DefinitionsError with everything that is wrong
+ */
+export function parseDefinitionFiles(
+  files: readonly DefinitionFile[],
+  options: Omit<ParseOptions, 'file'> = {},
+): Definitions {
+  return configurationOf(files, options.env ?? {}, [], options).definitions;
+}
+
 interface CheckedFile {
   readonly file: string;
   readonly input: FileInput;

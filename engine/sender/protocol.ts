@@ -2,12 +2,23 @@ import type { ConditionReport } from '../health/conditions.ts';
 import type { HistogramCounts } from '../metrics/histogram.ts';
 import type { ThreadError } from '../worker/protocol.ts';
 
+/**
+ * What the main thread says to the sender's thread.
+ * @typeParam D what it is to go by
+ */
+export type ToSenderThread<D> =
+  | { readonly kind: 'drain' }
+  /** Answered by `defined` with the same id. */
+  | { readonly kind: 'define'; readonly id: number; readonly definitions: D };
+
 /** What the sender's thread says to the main thread. */
 export type FromSenderThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'stats'; readonly stats: SenderStats }
   | { readonly kind: 'warning'; readonly lane: string; readonly error: ThreadError }
   | { readonly kind: 'condition'; readonly report: ConditionReport }
+  /** All lanes go by the definitions of that id. */
+  | { readonly kind: 'defined'; readonly id: number }
   /** It has delivered all that its cap allows; said again after a restart. */
   | { readonly kind: 'completed'; readonly campaign: string }
   | { readonly kind: 'failed'; readonly error: ThreadError }

@@ -8,13 +8,14 @@ import { RequestTurns } from '../../../connectors/doors/http/request-turns.ts';
 import { STREAM_PATH, WebSocketDoor } from '../../../connectors/doors/websocket/websocket-door.ts';
 import type { LapseError } from '../../../engine/errors/errors.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
+import { addControlRoutes, type Control } from './control-routes.ts';
 import type { Health } from './health-routes.ts';
 import { createHttpServer, listen } from './http-server.ts';
 import { addInspectRoutes, type Inspection } from './inspect-routes.ts';
 import { listenForOps } from './ops-server.ts';
 import { RequestGuard } from './request-guard.ts';
 
-export interface StartHttpOptions extends Health, Inspection {
+export interface StartHttpOptions extends Health, Inspection, Control {
   readonly settings: ServerSettings;
   readonly door: HttpDoorOptions;
   readonly connections: ConnectionLimit;
@@ -69,6 +70,7 @@ export async function startHttp(options: StartHttpOptions): Promise<RunningHttp>
   await registerCleverTapDoor(server, front);
   await registerCloudEventsDoor(server, front);
   addInspectRoutes(server, options);
+  await addControlRoutes(server, options);
   const url = await listen(server, settings);
   try {
     const { ops } = settings;
