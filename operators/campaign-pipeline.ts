@@ -43,7 +43,7 @@ import {
   type FrozenCampaignBook,
 } from './router/campaign-book.ts';
 import { CellOwners } from './router/cell-owners.ts';
-import { dueBefore } from './router/due-before.ts';
+import { type DueTimer, dueBefore } from './router/due-before.ts';
 import { EventRouter } from './router/event-router.ts';
 import { EventView } from './router/event-view.ts';
 import { Scope } from './router/scope.ts';
@@ -126,8 +126,8 @@ class CampaignPipeline implements Pipeline {
     });
     this.#router = new EventRouter(this.#scope);
     this.#owners = new CellOwners(this.#book, chain);
-    const parts = { scope: this.#scope, owners: this.#owners };
-    this.#lives = new Lives(this.#scope, chain);
+    const parts = { scope: this.#scope, owners: this.#owners, chain };
+    this.#lives = new Lives(this.#scope, chain, this.#owners);
     this.#leaving = new Leaving(parts);
     this.#arriving = new Arriving(parts);
   }
@@ -301,19 +301,18 @@ class CampaignPipeline implements Pipeline {
   #fireBefore(user: Key, receivedAtMs: number): void {
     const { state } = this.#host;
     const { nowMs } = state;
-    for (const { ref, atMs } of dueBefore(
-      state,
-      this.#book,
-      user,
-      receivedAtMs,
-      this.compareTimers,
-    )) {
+    const due = () => dueBefore(state, this.#book, user, receivedAtMs, this.compareTimers);
+    for (let left = due(); left.length > 0; ) {
+      const [{ ref, atMs }] = left as [DueTimer];
       const slot = slotOf(ref);
+      const { count } = state.cells;
       state.nowMs = atMs;
       if (!isCell(ref)) {
         state.windows.wheel.remove(slot);
         this.onWindowDue(slot, atMs);
       } else if (state.cells.takeTimer(slot)) this.onCellDue(slot, atMs);
+      // What has fired may have set a timer that is due in turn: a delay, the end of quiet hours.
+      left = isCell(ref) || state.cells.count > count ? due() : left.slice(1);
     }
     state.nowMs = nowMs;
   }

@@ -2,8 +2,10 @@ import { compareKeys, emptyKey, rehash } from '../engine/state/key.ts';
 import { type LifeAction, lifeAfter } from './campaign-life.ts';
 import type { Control } from './campaign-pipeline.ts';
 import type { GateChain } from './gates/chain.ts';
+import type { PartitionDefinitions } from './partition-definitions.ts';
 import { hearProfiles } from './profile/hear-attributes.ts';
 import { type CampaignEntry, partOperator } from './router/campaign-entry.ts';
+import type { CellOwners } from './router/cell-owners.ts';
 import type { RuleNode } from './router/rule-nodes.ts';
 import type { Scope } from './router/scope.ts';
 
@@ -11,8 +13,10 @@ import type { Scope } from './router/scope.ts';
 export class Lives {
   readonly #scope: Scope;
   readonly #chain: GateChain;
+  readonly #owners: CellOwners;
 
-  constructor(scope: Scope, chain: GateChain) {
+  constructor(scope: Scope, chain: GateChain, owners: CellOwners) {
+    this.#owners = owners;
     this.#scope = scope;
     this.#chain = chain;
   }
@@ -33,14 +37,21 @@ export class Lives {
       this.#drop(book.apply(control.definitions, publishedAtMs));
       for (const { id } of control.definitions.campaigns) before.delete(id);
       for (const id of before) this.#cancelWaiting(id);
+      this.#cancelDrafts(control.definitions.campaigns);
     } else if (control.type === 'delta') {
       this.#drop(book.applyDelta(control, Math.max(atMs, control.publishedAtMs ?? atMs)));
       for (const { kind, id } of control.removed ?? [])
         if (kind === 'campaign') this.#cancelWaiting(id);
+      this.#cancelDrafts(control.campaigns ?? []);
     } else if (control.type === 'publish') {
       if (book.entryOf(control.campaign)?.life === 'draft')
         book.live(control.campaign, 'running', atMs);
     } else this.#act(control.campaign, control.action, atMs);
+  }
+
+  /** What has become a draft again sends nothing more, like what is stopped. */
+  #cancelDrafts(campaigns: PartitionDefinitions['campaigns']): void {
+    for (const { id, state } of campaigns) if (state === 'draft') this.#cancelWaiting(id);
   }
 
   #act(campaignId: string, action: LifeAction, atMs: number): void {
@@ -78,8 +89,7 @@ export class Lives {
       .sort((left, right) => {
         cells.keyOf(left, a);
         cells.keyOf(right, b);
-        const order = compareKeys(a, b);
-        return order !== 0 ? order : cells.matchOf(left) < cells.matchOf(right) ? -1 : 1;
+        return compareKeys(a, b) || this.#owners.compare(cells, left, right);
       });
     for (const slot of slots) {
       const key = emptyKey();

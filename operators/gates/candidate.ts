@@ -10,7 +10,7 @@ export interface Candidate {
   readonly occurrence: Occurrence;
   /** When delay and quiet hours let it go; `ttl` counts from here. Unix ms. */
   dueAtMs: number;
-  /** Which gate is asked next. */
+  /** Which gate is asked next: its place among all, since an edit may add or remove some. */
   gate: number;
   /** Of a control group: nothing is sent, conversions are measured. */
   isControl: boolean;

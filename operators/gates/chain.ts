@@ -4,8 +4,9 @@ import { qualificationIds } from '../qualification-id.ts';
 import { type CampaignEntry, partOperator } from '../router/campaign-entry.ts';
 import type { Scope } from '../router/scope.ts';
 import { type Candidate, candidateOf, candidateRow, type Occurrence } from './candidate.ts';
-import type { Gate } from './gate.ts';
+import type { PlacedGate } from './gate.ts';
 import { operatorOfGate } from './gate-operators.ts';
+import { GATES } from './gates.ts';
 
 /** Takes what all gates have let pass. */
 export type Sink = (scope: Scope, candidate: Candidate) => void;
@@ -49,6 +50,15 @@ export class GateChain {
     this.#go(scope, candidate, atMs);
   }
 
+  /** One that waited for the user's other id: what it waits for may be over here. */
+  arrive(scope: Scope, entry: CampaignEntry, slot: number): void {
+    const { life } = entry;
+    const isOver = life === 'draft' || life === 'stopped' || life === 'archived';
+    const isHeld = scope.state.cells.dueAtMs(slot) === NO_TIMER;
+    if (isOver) this.cancel(scope, entry, slot, 'not-running');
+    else if (isHeld && life !== 'paused') this.wake(scope, entry, slot, scope.nowMs);
+  }
+
   /** The campaign is over for those who wait: each gets its final word. */
   cancel(scope: Scope, entry: CampaignEntry, slot: number, reason: string): void {
     const { cells } = scope.state;
@@ -60,14 +70,15 @@ export class GateChain {
 
   #go(scope: Scope, candidate: Candidate, atMs: number = candidate.qualifiedAtMs): void {
     const { entry } = scope;
-    for (let i = candidate.gate; i < entry.gates.length; i++) {
+    for (let i = 0; i < entry.gates.length; i++) {
       const gate = entry.gates[i]!;
+      if (gate.place < candidate.gate) continue;
       if (candidate.isControl && !gate.asksControlGroup) continue;
       entry.asked[i]!++;
       scope.operator = operatorOfGate(gate, entry);
       const answer = gate.ask(scope, candidate);
       if (answer === undefined) continue;
-      candidate.gate = i;
+      candidate.gate = gate.place;
       if (typeof answer === 'string') {
         if (!this.#goesOnAsControl(scope, candidate, gate, answer)) return;
       } else if (answer > atMs) {
@@ -83,17 +94,17 @@ export class GateChain {
   }
 
   /** @returns whether a user of a control group goes on, unseen, so that conversions compare */
-  #goesOnAsControl(scope: Scope, candidate: Candidate, gate: Gate, reason: string): boolean {
+  #goesOnAsControl(scope: Scope, candidate: Candidate, gate: PlacedGate, reason: string): boolean {
     this.#suppress(scope, candidate, reason);
     if (gate.name !== 'control-group' || scope.campaign.goal === undefined) return false;
     candidate.isControl = true;
     return true;
   }
 
-  #wait(scope: Scope, candidate: Candidate, gate: Gate, untilMs: number, atMs: number): void {
+  #wait(scope: Scope, candidate: Candidate, gate: PlacedGate, untilMs: number, atMs: number): void {
     const isHeld = untilMs === Infinity;
     // One that was held is asked again: what held it may have become something else.
-    if (!isHeld) candidate.gate++;
+    if (!isHeld) candidate.gate = gate.place + 1;
     scope.operator = partOperator(scope.entry.index, 'waiting');
     const isNew = scope.get(candidate.deliveryId) === undefined;
     const isKept = scope.put(
@@ -123,11 +134,10 @@ export function releaseReservations(
   scope: Scope,
   { deliveryId, gate }: Pick<Candidate, 'deliveryId' | 'gate'>,
 ): void {
-  const { gates } = scope.entry;
-  for (let i = 0; i < gates.length && i < gate; i++) {
-    const { release } = gates[i]!;
-    if (release === undefined) continue;
-    scope.operator = operatorOfGate(gates[i]!, scope.entry);
-    release(scope, deliveryId);
+  // Those too that the campaign has no more since an edit.
+  for (const one of GATES) {
+    if (one.release === undefined || one.place >= gate) continue;
+    scope.operator = operatorOfGate(one, scope.entry);
+    one.release(scope, deliveryId);
   }
 }

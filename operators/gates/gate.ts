@@ -38,3 +38,8 @@ export interface Gate extends Partial<EventListener>, Partial<CellOwner> {
   /** Events it wants to see while a candidate waits. */
   inputs?(campaign: PartitionCampaign): readonly OperatorInput[];
 }
+
+/** A gate with its place in the order of all, which an edit of a campaign does not change. */
+export interface PlacedGate extends Gate {
+  readonly place: number;
+}

@@ -7,7 +7,7 @@ import { audienceGate } from './audience/gate.ts';
 import { controlGate } from './control/gate.ts';
 import { delayGate } from './delay/gate.ts';
 import { doneBeforeSendGate } from './done-before-send/gate.ts';
-import type { Gate } from './gate.ts';
+import type { Gate, PlacedGate } from './gate.ts';
 import { globalLimitGate } from './global-limit/gate.ts';
 import { quietHoursGate } from './quiet-hours/gate.ts';
 import { recheckGate } from './recheck/gate.ts';
@@ -15,7 +15,7 @@ import { repeatGate } from './repeat/gate.ts';
 import { runningGate } from './running/gate.ts';
 
 /** The gates of SPEC 3 that are asked in the user's partition, in their order. */
-export const GATES: readonly Gate[] = [
+const ALL: readonly Gate[] = [
   runningGate,
   audienceGate,
   controlGate,
@@ -28,6 +28,7 @@ export const GATES: readonly Gate[] = [
   recheckGate,
   globalLimitGate,
 ];
+export const GATES: readonly PlacedGate[] = ALL.map((gate, place) => ({ ...gate, place }));
 
 /** A candidate that was let in waits while its campaign is paused. Gate 8 asks about the end. */
 function heldWhilePaused({ entry }: Parameters<Gate['ask']>[0]) {
@@ -35,7 +36,10 @@ function heldWhilePaused({ entry }: Parameters<Gate['ask']>[0]) {
   return entry.life === 'running' ? undefined : 'not-running';
 }
 
-export function campaignGates(campaign: PartitionCampaign, settings: Settings): readonly Gate[] {
+export function campaignGates(
+  campaign: PartitionCampaign,
+  settings: Settings,
+): readonly PlacedGate[] {
   return GATES.filter((gate) => gate.isUsed(campaign, settings));
 }
 

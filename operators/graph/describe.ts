@@ -1,5 +1,5 @@
 import { filterKey } from '../filters/filter-key.ts';
-import type { Gate } from '../gates/gate.ts';
+import type { PlacedGate } from '../gates/gate.ts';
 import type { CampaignBook } from '../router/campaign-book.ts';
 import type { CampaignEntry } from '../router/campaign-entry.ts';
 import type { Edge } from '../router/routes.ts';
@@ -96,7 +96,7 @@ class Drawing {
       this.#node({ id, kind: 'rule', label: `${node.rule.kind} ${campaign}${age}`, campaign });
       return id;
     }
-    const gate = entry?.gates.indexOf(listener as Gate) ?? -1;
+    const gate = entry?.gates.indexOf(listener as PlacedGate) ?? -1;
     if (gate !== -1) return `gate:${campaign}:${gate}:${entry!.gates[gate]!.name}`;
     const id = `goal:${campaign}`;
     this.#node({ id, kind: 'goal', label: `goal ${campaign}`, campaign });

@@ -1,5 +1,6 @@
 import { LapseError } from '../../engine/errors/errors.ts';
 import { type Key, keyOf } from '../../engine/state/key.ts';
+import type { GateChain } from '../gates/chain.ts';
 import { hearAttributes } from '../profile/hear-attributes.ts';
 import { partOf } from '../router/campaign-entry.ts';
 import type { CellOwners } from '../router/cell-owners.ts';
@@ -10,8 +11,14 @@ import type { MovedCancel, MovedCell, MovedPart, MovedProfile, MovedWindow } fro
 export class Arriving {
   readonly #scope: Scope;
   readonly #owners: CellOwners;
+  readonly #chain: GateChain;
 
-  constructor(parts: { readonly scope: Scope; readonly owners: CellOwners }) {
+  constructor(parts: {
+    readonly scope: Scope;
+    readonly owners: CellOwners;
+    readonly chain: GateChain;
+  }) {
+    this.#chain = parts.chain;
     this.#scope = parts.scope;
     this.#owners = parts.owners;
   }
@@ -102,8 +109,9 @@ export class Arriving {
     const theirs = { value, dueAtMs };
     if (known === -1) {
       const isKept = scope.put(match, value, dueAtMs);
-      const part = partOf(operator);
-      if (isKept && part?.part === 'waiting') scope.entry.waiting++;
+      if (!isKept || partOf(operator)?.part !== 'waiting') return;
+      scope.entry.waiting++;
+      this.#chain.arrive(scope, scope.entry, cells.find(key, operator, match));
       return;
     }
     const mine = { value: cells.valueOf(known), dueAtMs: cells.dueAtMs(known) };

@@ -1,5 +1,5 @@
 import type { CompiledAudience } from '../audience/audience.ts';
-import type { Gate } from '../gates/gate.ts';
+import type { PlacedGate } from '../gates/gate.ts';
 import type { PartitionCampaign } from '../partition-definitions.ts';
 
 /** Where a campaign is in its life (SPEC 6). A campaign whose start lies ahead is `running`. */
@@ -14,7 +14,7 @@ export interface CampaignEntry {
   campaign: PartitionCampaign;
   life: Life;
   /** The gates that it uses, in their order. */
-  gates: readonly Gate[];
+  gates: readonly PlacedGate[];
   audience: CompiledAudience | undefined;
   /** Candidates that wait for a time or for the campaign to go on. */
   waiting: number;

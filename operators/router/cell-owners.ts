@@ -1,4 +1,5 @@
 import type { KeyedState } from '../../engine/state/keyed-state.ts';
+import { candidateOf } from '../gates/candidate.ts';
 import type { GateChain } from '../gates/chain.ts';
 import { GATES } from '../gates/gates.ts';
 import { mergedGoalClocks } from '../goals/goal.ts';
@@ -114,6 +115,9 @@ export class CellOwners {
     const [ours, theirs] = [this.campaignOf(left), this.campaignOf(right)];
     if (ours !== theirs) return ours < theirs ? -1 : 1;
     if (left !== right) return rankOf(left) - rankOf(right);
+    // Of messages that are due together, that of the first qualification goes first.
+    const order = partOf(left)?.part === 'waiting' ? compareWaiting(cells, a, b) : 0;
+    if (order !== 0) return order;
     const [one, other] = [cells.matchOf(a), cells.matchOf(b)];
     return one < other ? -1 : Number(one > other);
   }
@@ -134,6 +138,14 @@ export class CellOwners {
       merge: (_scope, mine) => mine,
     };
   }
+}
+
+function compareWaiting(cells: KeyedState, a: number, b: number): number {
+  const one = candidateOf('', cells.valueOf(a));
+  const other = candidateOf('', cells.valueOf(b));
+  return (
+    one.qualifiedAtMs - other.qualifiedAtMs || one.occurrence.eventAtMs - other.occurrence.eventAtMs
+  );
 }
 
 /** Rules by version, then the parts of a campaign: the same in every partition. */

@@ -53,7 +53,8 @@ export function takeInOrder<B>(
   const settledBeforeMs = recent.at(-1)!.atMs - reorderWindowMs;
   let settling = 0;
   let settledFires = 0;
-  while (recent[settling]!.atMs < settledBeforeMs) {
+  // The event at hand stays: it may be told of once more, in another meaning.
+  while (!isSame(recent[settling]!, event) && recent[settling]!.atMs < settledBeforeMs) {
     if (fold.take(base, recent[settling]!)) settledFires++;
     settling++;
   }

@@ -7,6 +7,9 @@ import { matchText } from './match-value.ts';
 /** Forgetting is not urgent, so that timers of many users come due together. */
 const FORGET_STEP_MS = 60_000;
 
+/** Events older than this trigger nothing (E15), so what they could meet is kept no longer. */
+export const LATE_MS = 72 * 3_600_000;
+
 /** When a cell that only waits to be forgotten goes. Unix ms. */
 export function forgetAtMs(atMs: number): number {
   return Math.ceil((atMs + 1) / FORGET_STEP_MS) * FORGET_STEP_MS;

@@ -2,7 +2,7 @@ import type { CellValue } from '../../../engine/state/keyed-state.ts';
 import type { CountRule } from '../../definitions.ts';
 import type { Scope } from '../../router/scope.ts';
 import { eventsOf, eventsRow, type InOrderState, mergedInOrder, takeInOrder } from '../in-order.ts';
-import { forgetAtMs, hasRoom, matchOfEvent, propertyOf } from '../rule-cells.ts';
+import { forgetAtMs, hasRoom, LATE_MS, matchOfEvent, propertyOf } from '../rule-cells.ts';
 import type { RuleKind } from '../rule-kind.ts';
 import { countFold, type Enough, mergedUnused, type Unused } from './unused.ts';
 
@@ -26,7 +26,7 @@ export const countKind: RuleKind<CountRule> = {
     const event = { atMs, idLo, idHi, meaning };
     const { state, fires } = takeInOrder(before, event, fold, reorderWindowMs);
     const newestMs = state.recent.at(-1)!.atMs;
-    scope.put(match, rowOf(state), forgetAtMs(newestMs + rule.withinMs + reorderWindowMs));
+    scope.put(match, rowOf(state), forgetAtMs(newestMs + rule.withinMs + LATE_MS));
     if (fires > 0) scope.qualify(scope.occurrence(match), scope.nowMs);
   },
   onTimer: (scope, match) => scope.drop(match),

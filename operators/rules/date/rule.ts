@@ -4,13 +4,14 @@ import type { DateRule } from '../../definitions.ts';
 import { propertyReader } from '../../filters/property.ts';
 import { mapOf, type Occurrence } from '../../gates/candidate.ts';
 import type { Scope } from '../../router/scope.ts';
-import { propertyOf } from '../rule-cells.ts';
+import { matchText } from '../match-value.ts';
+import { forgetAtMs, LATE_MS, propertyOf } from '../rule-cells.ts';
 import type { RuleKind } from '../rule-kind.ts';
 import { dueAt } from './due-at.ts';
 
 /** A date that is waited for, and what a message tells of. */
 interface AwaitedDate {
-  /** As it was written. */
+  /** As it was written; null: nothing is waited for, and only the event's time is of use. */
   readonly value: unknown;
   readonly occurrence: Occurrence;
 }
@@ -42,7 +43,8 @@ export const dateKind: RuleKind<DateRule> = {
     const row = scope.get('');
     if (rule.on !== undefined) {
       // The zone has changed, which moves a date without one.
-      if (row !== undefined) awaitDate(scope, awaitedOf(row));
+      const awaited = row === undefined ? undefined : awaitedOf(row);
+      if (awaited !== undefined && awaited.value !== null) awaitDate(scope, awaited);
       return;
     }
     const value = propertyReader(rule.property)(scope.profile());
@@ -51,9 +53,15 @@ export const dateKind: RuleKind<DateRule> = {
   },
   onTimer: (scope, match, row, dueAtMs) => {
     const awaited = awaitedOf(row);
-    const { yearly } = scope.node.rule as DateRule;
-    const nextMs = yearly ? dueOf(scope, awaited.value, dueAtMs + 1) : undefined;
-    if (nextMs === undefined) scope.drop(match);
+    const rule = scope.node.rule as DateRule;
+    const isMoved = rule.on === undefined && !isInProfile(scope, rule, awaited.value);
+    // One that a join brought, or a version that has been replaced, has not heard of the change.
+    if (awaited.value === null || isMoved) {
+      scope.drop(match);
+      return;
+    }
+    const nextMs = rule.yearly ? dueOf(scope, awaited.value, dueAtMs + 1) : undefined;
+    if (nextMs === undefined) forget(scope, awaited);
     else scope.put(match, row, nextMs);
     scope.qualify(occurrenceAt(awaited.occurrence, dueAtMs), dueAtMs);
   },
@@ -66,9 +74,27 @@ export const dateKind: RuleKind<DateRule> = {
 function awaitDate(scope: Scope, awaited: AwaitedDate): void {
   const isKnown = scope.get('') !== undefined;
   if (!isKnown && !scope.mayOpen) return;
-  const dueAtMs = dueOf(scope, awaited.value, scope.nowMs);
-  if (dueAtMs === undefined) scope.drop('');
+  // What is due before the campaign starts is past when it is first seen.
+  const fromMs = Math.max(scope.nowMs, scope.node.publishedAtMs);
+  const dueAtMs = dueOf(scope, awaited.value, fromMs);
+  if (dueAtMs === undefined) forget(scope, awaited);
   else scope.put('', rowOf(awaited), dueAtMs);
+}
+
+/** An older event that comes late must not bring a date back; of attributes the profile knows. */
+function forget(scope: Scope, { occurrence }: AwaitedDate): void {
+  const { on } = scope.node.rule as DateRule;
+  if (on === undefined) {
+    scope.drop('');
+    return;
+  }
+  const told = { value: null, occurrence: { ...occurrence, properties: {} } };
+  scope.put('', rowOf(told), forgetAtMs(occurrence.eventAtMs + LATE_MS));
+}
+
+function isInProfile(scope: Scope, { property }: DateRule, value: unknown): boolean {
+  const current = propertyReader(property)(scope.profile());
+  return current !== undefined && matchText(current) === matchText(value);
 }
 
 function dueOf(scope: Scope, value: unknown, fromMs: number): number | undefined {

@@ -1,11 +1,9 @@
 import type { CellValue } from '../../../engine/state/keyed-state.ts';
 import type { QuietRule } from '../../definitions.ts';
 import { mapOf, type Occurrence } from '../../gates/candidate.ts';
-import { forgetAtMs } from '../rule-cells.ts';
+import type { Scope } from '../../router/scope.ts';
+import { forgetAtMs, LATE_MS } from '../rule-cells.ts';
 import type { RuleKind } from '../rule-kind.ts';
-
-/** Events older than this trigger nothing, so what is newer is remembered no longer (E15). */
-const LATE_MS = 72 * 3_600_000;
 
 /** The newest activity; when it has been told of, only its time is of use. */
 interface Activity {
@@ -21,16 +19,20 @@ export const quietKind: RuleKind<QuietRule> = {
   kind: 'quiet',
   inputs: ({ on }) => [{ ...on, role: 0, opensOnly: false, takesHistory: false }],
   onEvent: (scope) => {
-    const { forMs } = scope.node.rule as QuietRule;
+    const { rule, isRetired, publishedAtMs } = scope.node;
+    const { forMs } = rule as QuietRule;
     const row = scope.get('');
-    if (row === undefined && !scope.mayOpen) return;
     const { eventAtMs } = scope.event;
+    if (row === undefined && (isRetired || eventAtMs < publishedAtMs)) return;
     // One that comes late is not the newest: the user has been active since.
     if (row !== undefined && activityOf(row).occurrence.eventAtMs > eventAtMs) return;
     // The user was active after a newer version had taken over: that one tells of it.
-    if (scope.node.isRetired) scope.drop('');
-    else
-      scope.put('', rowOf({ occurrence: scope.occurrence(), hasFired: false }), eventAtMs + forMs);
+    const occurrence = scope.occurrence();
+    if (isRetired) scope.drop('');
+    else if (scope.mayOpen)
+      scope.put('', rowOf({ occurrence, hasFired: false }), eventAtMs + forMs);
+    // While the campaign is paused nothing begins, but the silence before has ended.
+    else putTold(scope, '', occurrence);
   },
   onTimer: (scope, match, value, dueAtMs) => {
     const { occurrence, hasFired } = activityOf(value);
@@ -38,8 +40,7 @@ export const quietKind: RuleKind<QuietRule> = {
       scope.drop(match);
       return;
     }
-    const told = { occurrence: { ...occurrence, properties: {} }, hasFired: true };
-    scope.put(match, rowOf(told), forgetAtMs(occurrence.eventAtMs + LATE_MS));
+    putTold(scope, match, occurrence);
     scope.qualify(occurrence, dueAtMs);
   },
   merge: (_scope, mine, theirs) => {
@@ -50,6 +51,12 @@ export const quietKind: RuleKind<QuietRule> = {
     return isTheirs ? theirs : mine;
   },
 };
+
+/** Only the time is of use: what comes late and is older begins nothing. */
+function putTold(scope: Scope, match: string, occurrence: Occurrence): void {
+  const told = { occurrence: { ...occurrence, properties: {} }, hasFired: true };
+  scope.put(match, rowOf(told), forgetAtMs(occurrence.eventAtMs + LATE_MS));
+}
 
 function rowOf({ occurrence, hasFired }: Activity): CellValue {
   const { lo, hi, eventAtMs, properties } = occurrence;

@@ -2,7 +2,7 @@ import type { CellValue } from '../../../engine/state/keyed-state.ts';
 import type { SequenceRule } from '../../definitions.ts';
 import type { Scope } from '../../router/scope.ts';
 import { eventsOf, eventsRow, type InOrderState, mergedInOrder, takeInOrder } from '../in-order.ts';
-import { forgetAtMs, hasRoom, matchOfEvent } from '../rule-cells.ts';
+import { forgetAtMs, hasRoom, LATE_MS, matchOfEvent } from '../rule-cells.ts';
 import type { RuleKind } from '../rule-kind.ts';
 import { type Chains, chainFold, mergedChains, noChains } from './chains.ts';
 
@@ -48,7 +48,8 @@ function keep(scope: Scope, rule: SequenceRule, match: string, state: State): vo
   const firstSteps = state.recent.filter(({ meaning }) => (meaning & 1) === 1);
   const startsMs = Math.max(...state.base.startAtMs, ...firstSteps.map(({ atMs }) => atMs));
   const neededUntilMs = Math.max(startsMs + rule.withinMs, newestMs);
-  scope.put(match, rowOf(state), forgetAtMs(neededUntilMs + scope.state.reorderWindowMs));
+  // A later step may still be on its way, from a phone that was offline.
+  scope.put(match, rowOf(state), forgetAtMs(neededUntilMs + LATE_MS));
 }
 
 function emptyState({ steps }: SequenceRule): State {
