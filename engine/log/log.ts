@@ -9,7 +9,6 @@
  *   `snap.<webhook>`   where the sender stands: its last envelope is the one that counts
  *   `trim.<partition>` how far `in.<partition>` may have been trimmed
  *   `<kind>.~probe`    nothing: appended to while the log refuses, see `WatchedLog`
- *   `control`          changes of definitions and of campaigns' lives, written by the main thread
  *   `owner`            epochs taken by processes; `owner.created`: when the log was created
  */
 

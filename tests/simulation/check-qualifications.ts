@@ -1,5 +1,9 @@
+import { fnv1a32OfText, hash64, mix32 } from '../../engine/state/hash.ts';
+import { qualificationIds } from '../../operators/qualification-id.ts';
+import { checkReports } from './check-reports.ts';
+import { lacking } from './lacking.ts';
 import { Oracle } from './oracle.ts';
-import type { Luggage, OracleRecord, OracleUser, Owed, Post } from './oracle-records.ts';
+import type { Luggage, Meeting, OracleRecord, OracleUser, Owed, Post } from './oracle-records.ts';
 import { deliveriesIn, inputOf, type StoredDelivery } from './stored.ts';
 import type { World } from './world.ts';
 
@@ -17,6 +21,10 @@ export function checkQualifications(world: World): void {
     if (oracle.openWindows > 0) {
       world.problem(`partition ${partition}: ${oracle.openWindows} windows are left open`);
     }
+    if (oracle.waiting > 0) {
+      world.problem(`partition ${partition}: ${oracle.waiting} qualifications still wait`);
+    }
+    checkReports(world, partition, oracle.reports);
     for (const webhook of webhooks) {
       const owed = oracle.owed.filter((one) => one.webhook === webhook);
       const got = stored.get(webhook)!.filter((one) => one.partition === partition);
@@ -33,7 +41,15 @@ function askOracles(world: World): Oracle[] {
   const inputs = Array.from({ length: workload.partitionCount }, (_, partition) =>
     inputOf(archive, partition, plans).map((record) => withMessageId(world, record)),
   );
-  const oracles = inputs.map(() => new Oracle(post, world.scheduler.coverage));
+  const deliveryIdOf = (campaign: string, who: OracleUser, meeting: Meeting) =>
+    nameOfDelivery(world, campaign, who, meeting);
+  const placeOf = (factsId: string) => {
+    const { hi, lo } = eventIdOf(world, factsId);
+    return [hi, lo];
+  };
+  const oracles = inputs.map(
+    () => new Oracle({ post, coverage: world.scheduler.coverage, deliveryIdOf, placeOf }),
+  );
   const moved = inputs.flat().flatMap((record) => {
     return record.kind === 'event' && record.isMoved ? [String(record.facts.id)] : [];
   });
@@ -85,6 +101,28 @@ class LuggagePost implements Post {
   }
 }
 
+function eventIdOf(world: World, factsId: string): { lo: number; hi: number } {
+  const eventId = { lo: 0, hi: 0 };
+  if (factsId === '') return eventId;
+  const messageId = world.producer.tries.get(factsId)?.[0]?.event.messageId ?? factsId;
+  const bytes = new TextEncoder().encode(messageId);
+  hash64(bytes, 0, bytes.length, 0, eventId);
+  return eventId;
+}
+
+/** Names are no decisions: the system's own way to make them. */
+function nameOfDelivery(world: World, campaign: string, who: OracleUser, { id }: Meeting): string {
+  const [factsId, atMs] = id.split(' at ') as [string, string | undefined];
+  const eventId = eventIdOf(world, factsId);
+  if (atMs !== undefined) {
+    const hash = fnv1a32OfText(atMs);
+    eventId.lo = mix32(eventId.lo ^ hash);
+    eventId.hi = mix32(eventId.hi + hash);
+  }
+  const { user, isAnonymous } = who;
+  return qualificationIds(campaign, user, isAnonymous, eventId.lo, eventId.hi).delivery;
+}
+
 function keyOf(token: string, { user, isAnonymous }: OracleUser): string {
   return `${token} to ${user}${isAnonymous ? ', anonymous' : ''}`;
 }
@@ -109,25 +147,15 @@ function compare(
   for (const text of missing) world.problem(`${where} lacks ${text}`);
   for (const text of tooMany) world.problem(`${where} holds, beyond what is owed, ${text}`);
   if (missing.length + tooMany.length > 0) return;
-  // Of equal times, users and campaigns the order is not promised.
+  // What waited goes when its time comes; of equal times, users and campaigns the order is not promised.
   const inOrder = (text: string) => text.slice(0, text.indexOf(' {'));
   const at = wanted.findIndex((text, i) => inOrder(text) !== inOrder(found[i]!));
   if (at >= 0) world.problem(`${where} has ${found[at]} where ${wanted[at]} must be`);
 }
 
-/** What of `wanted` is not in `found`, each as often as it is missing. */
-function lacking(wanted: readonly string[], found: readonly string[]): string[] {
-  const left = new Map<string, number>();
-  for (const text of found) left.set(text, (left.get(text) ?? 0) + 1);
-  return wanted.filter((text) => {
-    const count = left.get(text) ?? 0;
-    left.set(text, count - 1);
-    return count <= 0;
-  });
-}
-
-function owedText({ campaign, user, atMs, expiresAtMs, profile }: Owed): string {
-  return `${atMs} ${user} ${campaign} {until ${expiresAtMs}} ${canonical(profile)}`;
+function owedText({ campaign, user, atMs, dueAtMs, expiresAtMs, profile }: Owed): string {
+  const due = dueAtMs === atMs ? '' : ` due ${dueAtMs}`;
+  return `${atMs} ${user} ${campaign} {until ${expiresAtMs}${due}} ${canonical(profile)}`;
 }
 
 function textOf(delivery: StoredDelivery['delivery']): string {

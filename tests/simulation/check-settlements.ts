@@ -1,5 +1,6 @@
 import type { StoredDelivery, StoredSettlement } from './stored.ts';
 import { deliveriesIn, settledIn } from './stored.ts';
+import { START_MS } from './wire.ts';
 import type { WebhookPlan } from './workload.ts';
 import type { World } from './world.ts';
 
@@ -58,12 +59,26 @@ function checkReason(
     const waitMs = Math.max(longestMs + Math.max(longestMs / 4, JITTER_MS_MIN), RETRY_AFTER_MS_MAX);
     const isEarly = record.atMs < firstMs - (record.last === undefined ? 0 : waitMs);
     if (isEarly) wrong(`it had until ${firstMs}, it was ${record.atMs}`);
+  } else if (record.reason === 'campaign-ended') {
+    const ends = world.workload.versions.flatMap(({ plan }) => {
+      const campaign = plan.campaigns.find(({ id }) => id === delivery.campaignId);
+      const endMs = campaign?.gates.schedule?.endMs;
+      return endMs === undefined ? [] : [START_MS + endMs];
+    });
+    if (!ends.some((endMs) => record.atMs > endMs)) wrong('its campaign had not ended');
   } else if (record.reason === 'cancelled') {
+    const isStopped = world.workload.actions.some(
+      ({ campaign, action }) =>
+        campaign === delivery.campaignId && (action === 'stop' || action === 'archive'),
+    );
     const isTakenAway = world.workload.versions.some(
       ({ plan }) =>
-        !plan.campaigns.some((one) => one.id === delivery.campaignId && one.webhook === webhook.id),
+        !plan.campaigns.some(
+          ({ id, webhook: target, state }) =>
+            id === delivery.campaignId && target === webhook.id && state === 'running',
+        ),
     );
-    if (!isTakenAway) wrong('its campaign was never taken away');
+    if (!isTakenAway && !isStopped) wrong('its campaign was never taken away or stopped');
   } else {
     const status = Number(/^http-(4\d\d)$/.exec(record.reason)?.[1]);
     if (!answers.includes(status)) wrong('no receiver has said so');

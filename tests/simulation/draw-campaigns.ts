@@ -1,11 +1,14 @@
 /** Draws webhooks, campaigns, and what is changed in them meanwhile. */
 import type { Prng } from '../support/prng.ts';
+import { drawGates, drawSettings } from './draw-gates.ts';
+import { drawOtherRule } from './draw-rules.ts';
 import type {
   CampaignPlan,
   Change,
   DefinitionsPlan,
   EventConfig,
   InactionConfig,
+  RuleConfig,
   WebhookPlan,
   Where,
 } from './workload.ts';
@@ -17,6 +20,25 @@ export const NAMES: readonly (readonly string[])[] = [
   ['Viewed', 'VIEWED'],
   ['Searched'],
 ];
+/** As often as they are drawn. */
+const KINDS_DRAWN = [
+  'action',
+  'action',
+  'action',
+  'inaction',
+  'inaction',
+  'inaction',
+  'inaction',
+  'inaction',
+  'sequence',
+  'sequence',
+  'count',
+  'count',
+  'quiet',
+  'quiet',
+  'date',
+  'date',
+] as const;
 /** What the busy one does. */
 export const BUSY_NAME = 'Viewed';
 
@@ -56,8 +78,15 @@ export function drawCampaign(
       ['email', 'identity', 'objectId', 'profileData', 'eventProperties', 'pushToken'],
       ['profileData', 'eventProperties'],
     ]),
-    rule: prng.chance(0.25) ? { action: drawMatch(prng) } : { inaction: drawInaction(prng) },
+    rule: drawRule(prng),
+    gates: drawGates(prng),
   };
+}
+
+function drawRule(prng: Prng): RuleConfig {
+  const kind = prng.pick(KINDS_DRAWN);
+  if (kind === 'action') return { action: drawMatch(prng) };
+  return kind === 'inaction' ? { inaction: drawInaction(prng) } : drawOtherRule(prng, kind);
 }
 
 export function busyCampaign(prng: Prng, webhooks: readonly WebhookPlan[]): CampaignPlan {
@@ -65,6 +94,7 @@ export function busyCampaign(prng: Prng, webhooks: readonly WebhookPlan[]): Camp
   return {
     ...drawCampaign(prng, 'c0', webhooks),
     state: 'running',
+    gates: {},
     rule: {
       inaction: {
         ...inaction,
@@ -94,12 +124,12 @@ function drawInaction(prng: Prng): InactionConfig {
   };
 }
 
-function drawMatch(prng: Prng): EventConfig {
+export function drawMatch(prng: Prng): EventConfig {
   const event = prng.pick(prng.pick(NAMES));
   return prng.chance(0.35) ? { event, where: drawWhere(prng) } : { event };
 }
 
-function drawWhere(prng: Prng): Where {
+export function drawWhere(prng: Prng): Where {
   const price = prng.below(100);
   return prng.pick<Where>([
     { price: { gte: price } },
@@ -117,8 +147,9 @@ function drawWhere(prng: Prng): Where {
 /** A campaign is changed, taken away, added, published or moved. */
 export function changePlan(
   prng: Prng,
-  { webhooks, campaigns }: DefinitionsPlan,
+  before: DefinitionsPlan,
 ): { plan: DefinitionsPlan; change: Change } {
+  const { webhooks, campaigns } = before;
   const changed = [...campaigns];
   const at = prng.below(changed.length);
   const one = changed[at]!;
@@ -130,10 +161,16 @@ export function changePlan(
     'state changed',
     'content changed',
     'webhook changed',
+    'gates changed',
+    'settings changed',
   ]);
+  if (change === 'settings changed') {
+    return { plan: { ...before, settings: drawSettings(prng) }, change };
+  }
   if (change === 'removed' && changed.length === 1) change = 'added';
   if (change === 'rule changed')
     changed[at] = { ...one, rule: drawCampaign(prng, one.id, webhooks).rule };
+  else if (change === 'gates changed') changed[at] = { ...one, gates: drawGates(prng) };
   else if (change === 'state changed') {
     changed[at] = { ...one, state: one.state === 'draft' ? 'running' : 'draft' };
   } else if (change === 'content changed') {
@@ -148,5 +185,5 @@ export function changePlan(
     );
     changed.push(drawCampaign(prng, prng.pick(gone), webhooks));
   }
-  return { plan: { webhooks, campaigns: changed }, change };
+  return { plan: { ...before, campaigns: changed }, change };
 }

@@ -1,6 +1,8 @@
 /** Draws what users do, and in which requests it comes. */
 import type { Prng } from '../support/prng.ts';
 import { BUSY_NAME, NAMES } from './draw-campaigns.ts';
+import { drawDay } from './draw-rules.ts';
+import { START_MS } from './wire.ts';
 import type { CampaignPlan, PlannedEvent } from './workload.ts';
 
 const CARTS = ['x', 'y', 7];
@@ -142,6 +144,10 @@ function drawEvent(prng: Prng, { atMs, messageId, users, joining }: EventDraw): 
       plan: prng.pick(PLANS),
       ...(prng.chance(0.4) ? { email: `${who.user}@example.com` } : {}),
       ...(prng.chance(0.3) ? { city: prng.pick(['Paris', null]) } : {}),
+      ...(prng.chance(0.2)
+        ? { timezone: prng.pick(['Asia/Kolkata', 'Europe/Paris', 'Moon']) }
+        : {}),
+      ...(prng.chance(0.6) ? { day: drawDay(prng, START_MS, who.atMs) } : {}),
     };
     return { ...who, ...age, type: 'identify', name: '', facts };
   }
@@ -150,6 +156,7 @@ function drawEvent(prng: Prng, { atMs, messageId, users, joining }: EventDraw): 
     price: prng.below(100),
     ...(prng.chance(0.8) ? { cart: prng.pick(CARTS) } : {}),
     ...(prng.chance(0.6) ? { plan: prng.pick(PLANS) } : {}),
+    ...(prng.chance(0.5) ? { day: drawDay(prng, START_MS, who.atMs) } : {}),
     ...(prng.chance(0.3) ? { coupon: 'C', order: { cart: prng.pick(CARTS) } } : {}),
   };
   return { ...who, ...age, type: 'track', name: prng.pick(prng.pick(NAMES)), facts };

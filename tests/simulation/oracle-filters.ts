@@ -24,7 +24,7 @@ export function matches(
   return where === undefined || holds(where, event.facts);
 }
 
-function holds(where: Where, facts: Readonly<Record<string, unknown>>): boolean {
+export function holds(where: Where, facts: Readonly<Record<string, unknown>>): boolean {
   return Object.entries(where).every(([key, wanted]) => {
     if (key === 'any') return (wanted as Where[]).some((one) => holds(one, facts));
     if (key === 'not') return !holds(wanted as Where, facts);

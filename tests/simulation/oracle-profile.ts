@@ -4,7 +4,7 @@ import type { CampaignPlan } from './workload.ts';
 
 export function profileOf(
   campaign: CampaignPlan,
-  event: OracleEvent,
+  event: Pick<OracleEvent, 'user' | 'isAnonymous' | 'facts'>,
   known: ReadonlyMap<string, Attribute> = new Map(),
 ): Record<string, unknown> {
   const attributes = Object.fromEntries(
@@ -16,7 +16,8 @@ export function profileOf(
     identity: event.isAnonymous ? undefined : event.user,
     objectId: event.isAnonymous ? event.user : anonymousId,
     profileData: Object.keys(data).length > 0 ? data : undefined,
-    eventProperties: event.facts,
+    // A date of the profile is no event's.
+    eventProperties: Object.keys(event.facts).length > 0 ? event.facts : undefined,
     pushToken: undefined,
   };
   const names: Record<string, string> = {

@@ -1,5 +1,8 @@
 /** What the oracle reads, remembers and owes. */
-import type { CampaignPlan, DefinitionsPlan, InactionConfig } from './workload.ts';
+import type { DeliveryOutcome } from '../../engine/envelope/outcomes.ts';
+import type { GatesLuggage } from './oracle-gates.ts';
+import type { StatesLuggage } from './oracle-states.ts';
+import type { CampaignPlan, DefinitionsPlan, InactionConfig, PlannedAction } from './workload.ts';
 
 export interface OracleEvent {
   readonly kind: 'event';
@@ -28,6 +31,8 @@ export interface Luggage {
   readonly windows: readonly Window[];
   readonly cancels: readonly Cancel[];
   readonly profile: ReadonlyMap<string, Attribute>;
+  readonly states: StatesLuggage;
+  readonly gates: GatesLuggage;
   /** When the ids were joined, Unix ms. */
   readonly joinedAtMs: number;
 }
@@ -70,7 +75,18 @@ export type OracleRecord =
   /** Who reads has changed: no time passes. */
   | { readonly kind: 'claim' }
   /** What became of a delivery: only gates, goals and reports hear of it. */
-  | { readonly kind: 'outcome' }
+  | {
+      readonly kind: 'outcome';
+      readonly receivedAtMs: number;
+      readonly isAhead: boolean;
+      readonly outcome: DeliveryOutcome;
+    }
+  | {
+      readonly kind: 'life';
+      readonly receivedAtMs: number;
+      readonly campaign: string;
+      readonly action: PlannedAction['action'];
+    }
   | {
       readonly kind: 'definitions';
       readonly receivedAtMs: number;
@@ -78,12 +94,39 @@ export type OracleRecord =
       readonly plan: DefinitionsPlan;
     };
 
+/** What has met a rule, and what is told of it. */
+export interface Meeting {
+  readonly who: OracleUser;
+  /** Names the occurrence. */
+  readonly id: string;
+  readonly eventAtMs: number;
+  readonly matched: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** Something that happens at its time when nothing prevents it. */
+export interface OracleTimer {
+  readonly who: OracleUser;
+  readonly dueAtMs: number;
+  readonly campaign: string;
+  /** Order of those of one user and campaign that are due together. */
+  readonly rank: readonly number[];
+  fire(): void;
+}
+
+/** A decision that is reported, as text, and when it was made. */
+export interface OracleReport {
+  readonly atMs: number;
+  readonly text: string;
+}
+
 export interface Owed {
   readonly campaign: string;
   readonly webhook: string;
   readonly user: string;
   readonly isAnonymous: boolean;
   readonly atMs: number;
+  readonly dueAtMs: number;
   readonly expiresAtMs: number;
   /** The element of `profiles`. */
   readonly profile: Readonly<Record<string, unknown>>;
@@ -109,6 +152,8 @@ export interface Window {
   isAnonymous: boolean;
   readonly matched: string | undefined;
   readonly firstAtMs: number;
+  /** Id of the event that opened it, which names it. */
+  readonly openedBy: string;
   anchorAtMs: number;
   newest: OracleEvent;
   restarts: number;

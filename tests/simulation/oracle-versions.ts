@@ -1,6 +1,7 @@
 /** The campaigns' rules as the oracle knows them, the newest and those before. */
 import type { Version } from './oracle-records.ts';
-import type { DefinitionsPlan } from './workload.ts';
+import { START_MS } from './wire.ts';
+import type { CampaignPlan } from './workload.ts';
 
 export class OracleVersions {
   readonly #all: Version[] = [];
@@ -10,30 +11,41 @@ export class OracleVersions {
     return this.#all;
   }
 
-  define(plan: DefinitionsPlan, atMs: number): void {
-    const current = plan.campaigns
-      .filter(({ state }) => state === 'running')
-      .map(({ id, rule }) => {
-        const known = this.#all.find(
-          (version) => !version.isRetired && version.campaign === id && isSame(version.rule, rule),
-        );
-        if (known !== undefined) return known;
-        const version: Version = {
-          campaign: id,
-          rule,
-          publishedAtMs: atMs,
-          isRetired: false,
-          isDropped: false,
-          number: this.#count++,
-        };
-        this.#all.push(version);
-        return version;
+  /**
+   * @param campaigns that are running or paused
+   * @returns the versions that are new
+   */
+  define(
+    campaigns: readonly CampaignPlan[],
+    { isOver, atMs }: { readonly isOver: (campaign: string) => boolean; readonly atMs: number },
+  ): Version[] {
+    const made: Version[] = [];
+    for (const { id, rule, gates } of campaigns) {
+      const current = this.#all.find(({ isRetired, campaign }) => !isRetired && campaign === id);
+      if (current !== undefined && isSame(current.rule, rule)) continue;
+      if (current !== undefined && gates.onOpenWindows === 'drop') this.drop(id);
+      else if (current !== undefined) current.isRetired = true;
+      const startMs = START_MS + (gates.schedule?.startMs ?? -Infinity);
+      made.push({
+        campaign: id,
+        rule,
+        publishedAtMs: Math.max(atMs, startMs),
+        isRetired: false,
+        isDropped: false,
+        number: this.#count++,
       });
+    }
+    this.#all.push(...made);
+    for (const { campaign } of this.#all) if (isOver(campaign)) this.drop(campaign);
+    return made;
+  }
+
+  /** What is open of a campaign comes to nothing. */
+  drop(campaign: string): void {
     for (const version of this.#all) {
-      if (current.includes(version)) continue;
+      if (version.campaign !== campaign) continue;
       version.isRetired = true;
-      const campaign = plan.campaigns.find(({ id }) => id === version.campaign);
-      if (campaign?.state !== 'running') version.isDropped = true;
+      version.isDropped = true;
     }
   }
 

@@ -1,6 +1,6 @@
 /** The oracle's windows: what opens, restarts, cancels and takes them over, when they are due. */
 import type { Coverage } from './coverage.ts';
-import { compare, matches, nameOf, userKey, valueText } from './oracle-filters.ts';
+import { matches, nameOf, userKey, valueText } from './oracle-filters.ts';
 import type { Cancel, OracleClock, OracleEvent, Version, Window } from './oracle-records.ts';
 
 const REORDER_MS = 5_000;
@@ -14,8 +14,14 @@ export class OracleWindows {
   #open: Window[] = [];
   #cancels: Cancel[] = [];
   #count = 0;
+  readonly #mayOpen: (version: Version, eventAtMs: number) => boolean;
 
-  constructor(clock: OracleClock, coverage: Coverage) {
+  constructor(
+    clock: OracleClock,
+    coverage: Coverage,
+    mayOpen: (version: Version, eventAtMs: number) => boolean,
+  ) {
+    this.#mayOpen = mayOpen;
     this.#clock = clock;
     this.#coverage = coverage;
   }
@@ -73,9 +79,8 @@ export class OracleWindows {
 
   openBy(version: Version, event: OracleEvent): void {
     const { rule } = version;
-    if (!('inaction' in rule) || version.isRetired) return;
+    if (!('inaction' in rule) || !this.#mayOpen(version, event.eventAtMs)) return;
     const { did, match, onRepeat, withinMs } = rule.inaction;
-    if (event.eventAtMs < version.publishedAtMs) return;
     if (nameOf(did.event) !== nameOf(event.name) || !matches(did, event)) return;
     const matched = match && valueText(event.facts, match.did);
     if (match !== undefined && matched === undefined) return;
@@ -114,6 +119,7 @@ export class OracleWindows {
       isAnonymous: event.isAnonymous,
       matched,
       firstAtMs: event.eventAtMs,
+      openedBy: String(event.facts.id),
       anchorAtMs: event.eventAtMs,
       newest: event,
       restarts: 0,
@@ -187,14 +193,4 @@ export function endOf({ rule, anchorAtMs, firstAtMs }: Window): number {
 
 export function dueAtMs(window: Window): number {
   return Math.max(endOf(window) + window.rule.graceMs, window.notBeforeMs);
-}
-
-export function inOrderOfFiring(a: Window, b: Window): number {
-  return (
-    dueAtMs(a) - dueAtMs(b) ||
-    compare(a.user, b.user) ||
-    Number(a.isAnonymous) - Number(b.isAnonymous) ||
-    compare(a.version.campaign, b.version.campaign) ||
-    a.number - b.number
-  );
 }

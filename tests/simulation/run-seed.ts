@@ -1,4 +1,6 @@
+import type { PartitionRunner } from '../../engine/partition/partition-runner.ts';
 import { keyOf } from '../../engine/state/key.ts';
+import { EVERY_CAMPAIGN, partOf } from '../../operators/router/campaign-entry.ts';
 import type { Archive } from './archive.ts';
 import { checkQueues } from './check-queues.ts';
 import { isZombies } from './check-sending.ts';
@@ -6,7 +8,8 @@ import { checkAll } from './checkers.ts';
 import { coverLoad } from './cover-load.ts';
 import type { Coverage } from './coverage.ts';
 import { deliveriesIn, settledIn } from './stored.ts';
-import { START_MS, World } from './world.ts';
+import { START_MS } from './wire.ts';
+import { World } from './world.ts';
 
 export interface SeedResult {
   readonly seed: number;
@@ -29,6 +32,8 @@ export interface SeedFigures {
 
 /** Longest time that anything of a workload may still take when the faults are over. */
 const DRAIN_MS_MAX = 1_200_000;
+/** Longer than anything that a run waits for. */
+const SOON_MS = 30 * 60_000;
 const LOOK_MS = 250;
 const STOP_MS_MAX = 30_000;
 /** After everything has come to rest nothing may happen any more. */
@@ -146,7 +151,8 @@ function isAtRest(world: World): boolean {
 }
 
 /** What there is still to do; empty when there is nothing. */
-function describeUnrest({ process, producer, workload, archive, events }: World): string {
+function describeUnrest(world: World): string {
+  const { process, producer, workload, archive, events } = world;
   const { sequence = 0, created } = process?.natsPosition ?? {};
   if (producer.waiting > 0) return `${producer.waiting} requests are not acknowledged`;
   if (process === undefined || !process.isReady) return 'no process is ready';
@@ -155,10 +161,13 @@ function describeUnrest({ process, producer, workload, archive, events }: World)
   if (sequence < (events?.lastSequence ?? 0)) return 'the NATS door has not read all';
   if ((process.intake?.bytesInFlight ?? 0) > 0) return 'the intake has not ended';
   if (process.runners.length < workload.partitionCount) return 'partitions are not open';
+  if (world.actionsDone < workload.actions.length) return 'an operator waits';
   for (const runner of process.runners) {
     const { partition, lanes, openWindows, offset } = runner;
     if (openWindows > 0) return `partition ${partition} has ${openWindows} open windows`;
     if (lanes.waiting > 0) return `partition ${partition} has ${lanes.waiting} outputs waiting`;
+    const soon = dueSoon(runner);
+    if (soon > 0) return `partition ${partition} has ${soon} timers of rules and gates`;
     const tail = archive.of(`in.${partition}`).at(-1)?.offset ?? 0;
     if (offset < tail) return `partition ${partition} stands at ${offset} of ${tail}`;
   }
@@ -168,6 +177,22 @@ function describeUnrest({ process, producer, workload, archive, events }: World)
     if (left > 0) return `${left} deliveries of ${webhook} are not settled`;
   }
   return '';
+}
+
+/** What waits for a year, or only to be forgotten, is at rest. */
+function dueSoon({ core, timeMs }: PartitionRunner): number {
+  const { cells } = core.state;
+  const slots = [...cells.slotsWhere((one) => one < EVERY_CAMPAIGN || isWaiting(one))];
+  return slots.filter((slot) => {
+    const dueAtMs = cells.dueAtMs(slot);
+    return (
+      dueAtMs < timeMs + SOON_MS || (dueAtMs === Infinity && isWaiting(cells.operatorOf(slot)))
+    );
+  }).length;
+}
+
+function isWaiting(operator: number): boolean {
+  return partOf(operator)?.part === 'waiting';
 }
 
 function unsettledOf(archive: Archive, webhook: string): number {

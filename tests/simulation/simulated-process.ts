@@ -24,10 +24,13 @@ import type { LaneDefinitions } from '../../operators/delivery/lane-campaigns.ts
 import { laneDefinitions } from '../../operators/delivery/lane-definitions.ts';
 import { LogLane } from '../../operators/delivery/log-lane.ts';
 import { partitionDefinitions } from '../../operators/partition-definitions.ts';
+import type { Report } from '../../operators/report/decision.ts';
+import type { Life as CampaignLife } from '../../operators/router/campaign-entry.ts';
 import type { EventServer } from './event-server.ts';
 import { Life, type Scheduler } from './scheduler.ts';
 import type { Connecting } from './simulated-home.ts';
 import { openNatsDoor } from './simulated-nats-door.ts';
+import type { PlannedAction } from './workload.ts';
 
 /** Small ones, so that a run of a hundred events meets them. */
 export interface ProcessLimits {
@@ -50,6 +53,7 @@ export interface ProcessOptions {
   readonly events: EventServer | undefined;
   readonly diskOf: (life: Life) => CheckpointDisk;
   readonly transportOf: (life: Life) => Transport;
+  readonly onReport: (life: string, partition: number, offset: number, report: Report) => void;
   readonly tell: (what: string) => void;
   /** A failure that must not be, whatever the world does. */
   readonly onBug: (what: string) => void;
@@ -146,8 +150,8 @@ export class SimulatedProcess {
   }
 
   /** The order of `serve`: sender and partitions, then the definitions, then the door. */
-  start(definitions: Definitions): void {
-    this.#start(definitions).then(
+  start(definitions: Definitions, lives: ReadonlyMap<string, CampaignLife>): void {
+    this.#start(definitions, lives).then(
       () => {
         this.isReady = true;
         this.#options.tell('is ready');
@@ -156,7 +160,7 @@ export class SimulatedProcess {
     );
   }
 
-  async #start(definitions: Definitions): Promise<void> {
+  async #start(definitions: Definitions, lives: ReadonlyMap<string, CampaignLife>): Promise<void> {
     const { limits } = this.#options;
     const log = await this.#connect(this.life);
     const intake = new Intake({
@@ -177,8 +181,11 @@ export class SimulatedProcess {
     // Before anybody can ask for a tick: what waits in NATS is older.
     await this.#openNatsDoor(log);
     const epoch = await takeEpoch(log, this.clock);
-    await Promise.all([this.#startSender(definitions, epoch), this.#openPartitions(epoch)]);
-    await this.redefine(definitions);
+    await Promise.all([
+      this.#startSender(laneDefinitions(definitions, lives), epoch),
+      this.#openPartitions(epoch),
+    ]);
+    await this.redefine(definitions, lives);
     this.#natsDoor?.start();
   }
 
@@ -225,7 +232,10 @@ export class SimulatedProcess {
     return log;
   }
 
-  async #startSender(definitions: Definitions, epoch: number): Promise<void> {
+  async #startSender(
+    definitions: ReadonlyMap<string, LaneDefinitions>,
+    epoch: number,
+  ): Promise<void> {
     const { clockOf, transportOf, limits } = this.#options;
     const life = this.senderLife;
     const log = await this.#connect(life);
@@ -248,7 +258,7 @@ export class SimulatedProcess {
       snapshotEvery: limits.snapshotEvery,
       doneRecordsKept: limits.doneRecordsKept,
     });
-    await this.#sender.update(laneDefinitions(definitions));
+    await this.#sender.update(definitions);
   }
 
   async #openPartitions(epoch: number): Promise<void> {
@@ -264,7 +274,8 @@ export class SimulatedProcess {
   }
 
   async #openPartition(log: Log, partition: number, epoch: number): Promise<void> {
-    const { diskOf, partitionCount, scheduler } = this.#options;
+    const { diskOf, partitionCount, scheduler, onReport } = this.#options;
+    let opened: PartitionRunner | undefined;
     const { coverage } = scheduler;
     const runner = await PartitionRunner.open({
       log,
@@ -272,7 +283,10 @@ export class SimulatedProcess {
       partition,
       epoch,
       checkpoints: new CheckpointStore('checkpoints', partition, diskOf(this.life)),
-      createPipeline: campaignPipeline({ counters: this.counters }),
+      createPipeline: campaignPipeline({
+        counters: this.counters,
+        onReport: (report) => onReport(this.life.name, partition, opened!.offset, report),
+      }),
       reorderWindowMs: 5_000,
       onReadable: () => this.loop.readable(partition),
       onFailure: (_partition, error) => this.fail(error, `partition ${partition}`),
@@ -285,6 +299,7 @@ export class SimulatedProcess {
         this.#options.tell(`partition ${partition}: ${error.message}`);
       },
     });
+    opened = runner;
     const hasCheckpoint = runner.offset > 0;
     if (hasCheckpoint) coverage.met('partition opened from a checkpoint');
     this.loop.add(runner, partition / partitionCount);
@@ -311,14 +326,30 @@ export class SimulatedProcess {
   }
 
   /** Tells the sender first: a delivery of a campaign that it does not know is cancelled. */
-  async redefine(definitions: Definitions): Promise<void> {
-    await this.#sender!.update(laneDefinitions(definitions));
+  async redefine(
+    definitions: Definitions,
+    lives: ReadonlyMap<string, CampaignLife>,
+  ): Promise<void> {
+    await this.#sender!.update(laneDefinitions(definitions, lives));
     const acknowledgement = new Acknowledgement();
     const control: Control = {
       type: 'definitions',
       definitions: partitionDefinitions(definitions),
       publishedAtMs: this.clock.now(),
     };
+    this.#intake!.control(control, acknowledgement, RecordKind.control);
+    await acknowledgement.close();
+  }
+
+  /** Lanes are told first, as of definitions. */
+  async act(
+    { campaign, action }: PlannedAction,
+    definitions: Definitions,
+    lives: ReadonlyMap<string, CampaignLife>,
+  ): Promise<void> {
+    await this.#sender!.update(laneDefinitions(definitions, lives));
+    const acknowledgement = new Acknowledgement();
+    const control: Control = { type: 'life', campaign, action };
     this.#intake!.control(control, acknowledgement, RecordKind.control);
     await acknowledgement.close();
   }

@@ -1,5 +1,6 @@
 /** What the topics of a run hold, decoded. */
 import { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
+import { outcomeFrom } from '../../engine/envelope/outcomes.ts';
 import { type Leave, RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
 import type { UserId } from '../../engine/state/alias-table.ts';
 import type { Control } from '../../operators/campaign-pipeline.ts';
@@ -10,7 +11,7 @@ import type { LaneRecord, SettledRecord } from '../../operators/delivery/lane-re
 import { decodePart } from '../../operators/identity/parts.ts';
 import type { Archive, Archived } from './archive.ts';
 import type { OracleRecord, OracleUser } from './oracle-records.ts';
-import type { DefinitionsPlan } from './workload.ts';
+import type { DefinitionsPlan, PlannedAction } from './workload.ts';
 
 /** A delivery with where it stands and who put it there. */
 export interface StoredDelivery {
@@ -90,10 +91,17 @@ function recordOf(
   const receivedAtMs = reader.receivedAtMs(i);
   const isAhead = (reader.flags[i]! & RecordFlag.ahead) !== 0;
   if (kind === RecordKind.claim) return { kind: 'claim' };
-  if (kind === RecordKind.outcome) return { kind: 'outcome' };
+  if (kind === RecordKind.outcome) {
+    return { kind: 'outcome', receivedAtMs, isAhead, outcome: outcomeFrom(reader.jsonOf(i)) };
+  }
   if (kind === RecordKind.tick) return { kind: 'tick', receivedAtMs };
   if (kind === RecordKind.control) {
-    const control = reader.jsonOf(i) as Control & { type: 'definitions' };
+    const control = reader.jsonOf(i) as Control;
+    if (control.type === 'life') {
+      const action = control.action as PlannedAction['action'];
+      return { kind: 'life', receivedAtMs, campaign: control.campaign, action };
+    }
+    if (control.type !== 'definitions') throw new Error(`the oracle knows no ${control.type}`);
     const plan = plans.get(JSON.stringify(control.definitions));
     if (plan === undefined) throw new Error('the log holds definitions that nobody wanted');
     return { kind: 'definitions', receivedAtMs, publishedAtMs: control.publishedAtMs ?? 0, plan };

@@ -1,6 +1,8 @@
 import { parseDefinitions } from '../../config/definitions/definitions.ts';
+import { lifeAfter, lifeWhenPut } from '../../operators/campaign-life.ts';
 import type { Definitions } from '../../operators/definitions.ts';
 import { partitionDefinitions } from '../../operators/partition-definitions.ts';
+import type { Life as CampaignLife } from '../../operators/router/campaign-entry.ts';
 import { Prng } from '../support/prng.ts';
 import { Archive } from './archive.ts';
 import type { Feature } from './coverage.ts';
@@ -16,6 +18,7 @@ import {
 } from './faults.ts';
 import { JetStreamHome } from './jetstream-home.ts';
 import { Producer } from './producer.ts';
+import { SimulatedReports } from './reports.ts';
 import { type Life, Scheduler } from './scheduler.ts';
 import { clockOf, WallClock } from './simulated-clock.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
@@ -24,10 +27,9 @@ import { LogServer } from './simulated-log.ts';
 import { type ProcessLimits, SimulatedProcess } from './simulated-process.ts';
 import { type ReceiverFaults, SimulatedReceivers } from './simulated-receivers.ts';
 import { Trace } from './trace.ts';
-import { configOf } from './wire.ts';
+import { configOf, START_MS } from './wire.ts';
 import { type DefinitionsPlan, drawWorkload, type Workload } from './workload.ts';
 
-export const START_MS = Date.parse('2026-01-05T09:00:00Z');
 const RESTART_MS_MAX = 2_000;
 /** Makes another stream of chance of a seed. */
 const SIZES_STREAM = 0x517e5;
@@ -46,6 +48,7 @@ export class World {
   readonly wall: WallClock;
   readonly trace: Trace;
   readonly archive = new Archive();
+  readonly reports = new SimulatedReports();
   readonly workload: Workload;
   readonly faults: FaultPlan;
   readonly limits: ProcessLimits;
@@ -61,6 +64,10 @@ export class World {
   readonly processes: SimulatedProcess[] = [];
   /** Definitions as the engine knows them, with the plan that they were made of. */
   readonly plans = new Map<string, DefinitionsPlan>();
+  /** Where campaigns are in their lives, as the control plane has stored it. */
+  readonly #lives = new Map<string, CampaignLife>();
+  /** What was done to campaigns so far. */
+  actionsDone = 0;
   #wanted: Definitions;
   #process: SimulatedProcess | undefined;
   #isFaulty = true;
@@ -107,6 +114,7 @@ export class World {
       this.plans.set(JSON.stringify(definitions), plan);
     }
     this.#wanted = this.#definitionsOf(0);
+    this.#putLives();
     this.receivers.onReceived = ({ lane, life, webhookId, attempt }) =>
       this.#sent(life, `sends ${webhookId} to ${lane}, attempt ${attempt}`);
     this.archive.onStored = () => this.#spring('stored', this.#process);
@@ -134,6 +142,9 @@ export class World {
     this.producer.plan(START_MS, this.workload);
     for (const [i, { atMs }] of this.workload.versions.entries()) {
       if (i > 0) this.scheduler.at(START_MS + atMs, undefined, () => this.#change(i));
+    }
+    for (const [i, { atMs }] of this.workload.actions.entries()) {
+      this.scheduler.at(START_MS + atMs, undefined, () => this.#act(i));
     }
     for (const blow of this.faults.blows) {
       this.scheduler.at(START_MS + blow.atMs, undefined, () => this.#strike(blow));
@@ -165,6 +176,7 @@ export class World {
       clockOf: (life) => clockOf(this.scheduler, this.wall, life),
       diskOf: (life) => this.disk.of(life),
       transportOf: (life) => this.receivers.transport(life),
+      onReport: (...report) => this.reports.add(...report),
       tell: (what) => this.tell(name, what),
       onBug: (what) => this.problem(what),
     });
@@ -177,7 +189,7 @@ export class World {
       this.tell(name, 'is gone');
       if (this.#process === process) this.#relaunch();
     });
-    process.start(this.#wanted);
+    process.start(this.#wanted, this.#lives);
     return process;
   }
 
@@ -200,9 +212,20 @@ export class World {
     return parseDefinitions(configOf(this.workload.versions[version]!.plan));
   }
 
+  #putLives(): void {
+    const { campaigns } = this.#wanted;
+    for (const id of this.#lives.keys()) {
+      if (!campaigns.some((one) => one.id === id)) this.#lives.delete(id);
+    }
+    for (const one of campaigns) {
+      this.#lives.set(one.id, lifeWhenPut(one, this.#lives.get(one.id)));
+    }
+  }
+
   /** An operator changes the definitions, and tries until the system has taken them. */
   #change(version: number): void {
     this.#wanted = this.#definitionsOf(version);
+    this.#putLives();
     this.tell('world', `wants version ${version} of the definitions`);
     this.#met(`campaign: ${this.workload.versions[version]!.change!}`);
     const wanted = this.#wanted;
@@ -212,9 +235,37 @@ export class World {
       if (this.#wanted !== wanted || process === undefined) return;
       const again = () => void this.scheduler.after(200, process.life, attempt);
       if (!process.isReady) again();
-      else process.redefine(wanted).catch(again);
+      else process.redefine(wanted, this.#lives).catch(again);
     };
     attempt();
+  }
+
+  /** One after the other, each until the system has taken it. */
+  #act(index: number): void {
+    const process = this.#process;
+    const again = () => void this.scheduler.after(200, undefined, () => this.#act(index));
+    if (index > this.actionsDone || process?.isReady !== true) {
+      again();
+      return;
+    }
+    const action = this.workload.actions[index]!;
+    const life = this.#lives.get(action.campaign);
+    const next = life && lifeAfter(life, action.action);
+    if (next !== undefined) this.#lives.set(action.campaign, next);
+    this.tell('world', `wants to ${action.action} ${action.campaign}`);
+    let isOver = false;
+    process.life.onEnd.push(() => {
+      if (!isOver) again();
+      isOver = true;
+    });
+    const settle = (next: () => void) => {
+      if (!isOver) next();
+      isOver = true;
+    };
+    process.act(action, this.#wanted, this.#lives).then(
+      () => settle(() => this.actionsDone++),
+      () => settle(again),
+    );
   }
 
   #strike(blow: Blow): void {
