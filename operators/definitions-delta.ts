@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Campaign, Definitions } from './definitions.ts';
-import { partitionCampaign } from './partition-definitions.ts';
+import type { Definitions } from './definitions.ts';
+import { partitionCampaigns } from './partition-definitions.ts';
 import type { DefinitionsDelta } from './router/campaign-book.ts';
 
 /** What partitions must be told of a change; undefined when it does not concern them. */
@@ -8,7 +8,10 @@ export function partitionDelta(
   before: Definitions,
   after: Definitions,
 ): DefinitionsDelta | undefined {
-  const campaigns = changedIn(before.campaigns.map(partitionOf), after.campaigns.map(partitionOf));
+  const campaigns = changedIn(
+    partitionCampaigns(before.campaigns, before.webhooks),
+    partitionCampaigns(after.campaigns, after.webhooks),
+  );
   const segments = changedIn(before.segments, after.segments);
   const isSet = !isDeepStrictEqual(before.settings, after.settings);
   const removed = [
@@ -23,10 +26,6 @@ export function partitionDelta(
     ...(campaigns.length > 0 ? { campaigns } : {}),
     ...(removed.length > 0 ? { removed } : {}),
   };
-}
-
-function partitionOf(campaign: Campaign) {
-  return partitionCampaign(campaign);
 }
 
 interface Named {

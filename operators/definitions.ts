@@ -137,7 +137,7 @@ export interface Campaign {
   readonly onOpenWindows: 'keep' | 'drop';
   /** From the due time on. @default 3_600_000 */
   readonly ttlMs: number;
-  readonly content: VariablesContent;
+  readonly content: Content;
 }
 
 export type Repeat =
@@ -257,13 +257,24 @@ export type PayloadField =
   | 'eventProperties'
   | 'pushToken';
 
-/** Body mode *variables*, JSON. */
-export interface VariablesContent {
-  readonly mode: 'variables';
-  readonly type: 'json';
-  /** In the order of the payload. */
+/** What is sent. */
+export interface Content {
+  /** *variables*: a body of key values and chosen fields; *custom*: what `body` gives. */
+  readonly mode: 'variables' | 'custom';
+  /** `text` in mode *custom* only. */
+  readonly type: 'json' | 'text';
+  /** Of mode *variables*, in the order of the payload. */
   readonly fields: readonly PayloadField[];
+  /** Of mode *variables*: whose key names a user's fields have. @default 'v1' */
+  readonly payload?: 'v1' | 'v2';
+  /** Templates, as the values of `query` and `headers` are. */
   readonly keyValues: Readonly<Record<string, string>>;
-  /** Literal query parameters added to the webhook's URL. */
+  /** Parameters added to the webhook's URL. */
   readonly query: Readonly<Record<string, string>>;
+  /** They replace the webhook's own of the same name. @default {} */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Of mode *custom*: the template of the whole body. */
+  readonly body?: string;
+  /** What a value does that the user does not have. @default 'blank' */
+  readonly onMissing?: 'blank' | 'fail';
 }

@@ -4,10 +4,14 @@
  * request needs (addresses, headers, credentials, key values, query parameters) stays with the
  * sender, which has it from the files, in memory.
  */
-import type { Campaign, Definitions } from './definitions.ts';
+import type { Campaign, Definitions, Webhook } from './definitions.ts';
+import { isOverUser } from './render/over-user.ts';
 
 /** The shape of a campaign's content, not what it says. */
-type PartitionContent = Pick<Campaign['content'], 'mode' | 'type' | 'fields'>;
+type PartitionContent = Pick<Campaign['content'], 'mode' | 'type' | 'fields' | 'payload'> & {
+  /** Deliveries carry their subject, for the sender to render. @default false */
+  readonly hasTemplates?: boolean;
+};
 
 export interface PartitionCampaign extends Omit<Campaign, 'content'> {
   readonly content: PartitionContent;
@@ -21,12 +25,35 @@ export interface PartitionDefinitions extends Omit<Definitions, 'webhooks' | 'ca
 export function partitionDefinitions(
   definitions: Definitions | PartitionDefinitions,
 ): PartitionDefinitions {
-  const { webhooks: _, ...rest } = definitions as Definitions;
-  return { ...rest, campaigns: definitions.campaigns.map(partitionCampaign) };
+  const { webhooks = [], ...rest } = definitions as Definitions;
+  return { ...rest, campaigns: partitionCampaigns(definitions.campaigns, webhooks) };
 }
 
-/** A copy without what the partitions must not know. */
-export function partitionCampaign(campaign: PartitionCampaign): PartitionCampaign {
-  const { mode, type, fields } = campaign.content;
-  return { ...campaign, content: { mode, type, fields } };
+export function partitionCampaigns(
+  campaigns: readonly PartitionCampaign[],
+  webhooks: readonly Webhook[],
+): PartitionCampaign[] {
+  const byId = new Map(webhooks.map((webhook) => [webhook.id, webhook]));
+  return campaigns.map((campaign) => partitionCampaign(campaign, byId.get(campaign.webhook)));
+}
+
+/**
+ * A copy without what the partitions must not know.
+ * @param webhook the campaign's, unless it is such a copy already
+ */
+export function partitionCampaign(
+  campaign: PartitionCampaign,
+  webhook?: Webhook,
+): PartitionCampaign {
+  const { mode, type, fields, payload, hasTemplates } = campaign.content;
+  const isTemplated = hasTemplates ?? isOverUser(campaign.content, webhook);
+  const content: PartitionContent = {
+    mode,
+    type,
+    fields,
+    ...(payload === 'v2' ? { payload } : {}),
+    // Silent where it is false, so that stored definitions stay equal to what they were.
+    ...(isTemplated ? { hasTemplates: true } : {}),
+  };
+  return { ...campaign, content };
 }

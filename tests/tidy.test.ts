@@ -37,6 +37,7 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
     'app/serve',
   ],
   'prom-client': ['connectors/metrics'],
+  liquidjs: ['operators/render'],
   re2js: ['operators/filters'],
   zod: ['config', 'operators', 'app/simulate'],
   yaml: ['config', 'app'],

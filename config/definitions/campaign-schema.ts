@@ -6,6 +6,7 @@ import { whoSchema } from '../../operators/audience/schema.ts';
 import type { Campaign, PayloadField, Rule } from '../../operators/definitions.ts';
 import { gateFieldsOf, gateShape } from '../../operators/gates/schemas.ts';
 import { goalSchema } from '../../operators/goals/schema.ts';
+import { TEMPLATE_CHARS_MAX } from '../../operators/render/liquid.ts';
 import { RULE_FORMS } from '../../operators/rules/schemas.ts';
 import {
   choice,
@@ -28,6 +29,8 @@ import {
   NAME_CHARS_MAX,
   TARGET_ID_DERIVED_MAX,
 } from '../limits.ts';
+import { headers } from './header-schema.ts';
+import { checkBody, templateOf } from './template-leaf.ts';
 
 type RuleKind = Rule['kind'];
 const RULE_KINDS = Object.keys(RULE_FORMS) as RuleKind[];
@@ -64,24 +67,46 @@ const literalLeaf: Leaf<string> = {
   json: { type: ['string', 'number', 'boolean'] },
 };
 
-const literals = z
-  .record(z.string(), schemaOf(literalLeaf))
+const templates = z
+  .record(z.string(), templateOf(literalLeaf))
   .refine((value) => Object.keys(value).length <= KEY_VALUES_MAX, {
     message: `must be a mapping of at most ${KEY_VALUES_MAX} values`,
   })
   .prefault({});
 
+const bodyLeaf: Leaf<string> = {
+  wanted: `a text of at most ${TEMPLATE_CHARS_MAX} characters`,
+  read: (value) =>
+    typeof value === 'string' && value.length <= TEMPLATE_CHARS_MAX ? value : undefined,
+  json: { type: 'string' },
+};
+
 const contentSchema = mapping({
-  mode: schemaOf(choice('variables')).prefault('variables').describe('How the body is made.'),
-  type: schemaOf(choice('json')).prefault('json').describe('What the body is.'),
-  payload: schemaOf(choice('v1')).prefault('v1').describe('Version of the key names in the body.'),
+  mode: schemaOf(choice('variables', 'custom'))
+    .prefault('variables')
+    .describe('How the body is made: of key values and chosen fields, or of a template of it all.'),
+  type: schemaOf(choice('json', 'text'))
+    .prefault('json')
+    .describe('What the body is; text in mode custom only.'),
+  body: schemaOf(bodyLeaf)
+    .describe('In mode custom: the body, as a Liquid template. Values in JSON are escaped.')
+    .optional(),
+  payload: schemaOf(choice('v1', 'v2'))
+    .prefault('v1')
+    .describe('Key names of a user in the body: Email, Identity … or the newer email, identity ….'),
   fields: z
     .array(schemaOf(choice(...PAYLOAD_FIELDS)))
     .prefault([...PAYLOAD_FIELDS])
     .describe('What of each user goes into the body; left out for a user who has none.'),
-  keyValues: literals.describe('Fixed values that go into the body as key_values.'),
-  query: literals.describe("Query parameters added to the webhook's URL."),
-});
+  keyValues: templates.describe('Values or templates that go into the body as key_values.'),
+  query: templates.describe("Query parameters added to the webhook's URL; may be templates."),
+  headers: headers.describe(
+    'Headers of the requests, beside those of the webhook; may be templates.',
+  ),
+  onMissing: schemaOf(choice('blank', 'fail'))
+    .prefault('blank')
+    .describe('What a template does with a value that a user does not have.'),
+}).superRefine((content, context) => checkBody(content, context));
 
 /** Live campaigns have no size that could be compared with it (E34). */
 const noSafetyLeaf: Leaf<never> = {
@@ -155,11 +180,15 @@ export function campaignOf(input: CampaignInput): Campaign {
     onOpenWindows: input.onOpenWindows,
     ttlMs: input.ttl,
     content: {
-      mode: 'variables',
-      type: 'json',
+      mode: content.mode,
+      type: content.type,
       fields: PAYLOAD_FIELDS.filter((field) => fields.has(field)),
       keyValues: content.keyValues,
       query: content.query,
+      ...(content.payload === 'v2' ? { payload: content.payload } : {}),
+      ...(content.onMissing === 'fail' ? { onMissing: content.onMissing } : {}),
+      ...(Object.keys(content.headers).length > 0 ? { headers: content.headers } : {}),
+      ...present({ body: content.body }),
     },
   };
 }

@@ -2,6 +2,8 @@
 import * as z from 'zod';
 import { formatDuration } from '../../engine/time/duration.ts';
 import type { Webhook } from '../../operators/definitions.ts';
+import { hasTags } from '../../operators/render/template.ts';
+import { urlPartsOf, withoutTags } from '../../operators/render/url-template.ts';
 import {
   choice,
   duration,
@@ -14,8 +16,6 @@ import {
   text,
 } from '../../operators/schema/leaf.ts';
 import {
-  HEADER_VALUE_CHARS_MAX,
-  HEADERS_MAX,
   webhookLimits as limits,
   RETRY_SCHEDULE_MS,
   RETRY_WAITS_MAX,
@@ -23,6 +23,8 @@ import {
   SECRET_BYTES_MIN,
   URL_CHARS_MAX,
 } from '../limits.ts';
+import { headers } from './header-schema.ts';
+import { templateOf } from './template-leaf.ts';
 
 const CREDENTIAL_CHARS_MAX = 4_096;
 /** No line ends, for these go into headers. */
@@ -32,9 +34,13 @@ const urlLeaf: Leaf<string> = {
   wanted: 'an http or https URL without user name, password and fragment',
   read: (value) => {
     if (typeof value !== 'string' || value.length > URL_CHARS_MAX) return undefined;
-    if (!/^https?:\/\/[^/\s]/i.test(value) || /\s/.test(value) || !URL.canParse(value))
+    const origin = urlPartsOf(value)?.origin;
+    // Where requests go is checked here, and does not hang on a user.
+    if (origin === undefined || hasTags(origin)) return undefined;
+    const text = withoutTags(value);
+    if (!/^https?:\/\/[^/\s]/i.test(text) || /\s/.test(text) || !URL.canParse(text))
       return undefined;
-    const url = new URL(value);
+    const url = new URL(text);
     const isPlain = url.username === '' && url.password === '' && url.hash === '';
     return isPlain ? value : undefined;
   },
@@ -54,57 +60,6 @@ const secretLeaf: Leaf<string> = {
   },
   json: { type: 'string' },
 };
-
-/** Set by the sender, the HTTP client or the signature: a second one would break the request. */
-const RESERVED_HEADERS = new Set([
-  'connection',
-  'content-length',
-  'content-type',
-  'host',
-  'keep-alive',
-  'transfer-encoding',
-  'upgrade',
-  'webhook-id',
-  'webhook-signature',
-  'webhook-timestamp',
-]);
-
-const headerValueLeaf: Leaf<string> = {
-  wanted: `a text of at most ${HEADER_VALUE_CHARS_MAX} Latin-1 characters without line ends`,
-  read: (value) => {
-    if (typeof value !== 'string' || value.length > HEADER_VALUE_CHARS_MAX) return undefined;
-    return /^[\t\x20-\x7e\xa0-\xff]*$/.test(value) ? value : undefined;
-  },
-  json: { type: 'string' },
-};
-
-const headers = z
-  .record(z.string(), schemaOf(headerValueLeaf))
-  .superRefine((value, context) => {
-    const names = Object.keys(value);
-    if (names.length > HEADERS_MAX) {
-      context.addIssue({
-        code: 'custom',
-        message: `must be a mapping of at most ${HEADERS_MAX} headers`,
-      });
-    }
-    const seen = new Set<string>();
-    for (const name of names) {
-      const lower = name.toLowerCase();
-      const wanted = headerNameRefusal(name, lower, seen);
-      seen.add(lower);
-      if (wanted !== undefined) {
-        context.addIssue({ code: 'custom', path: [name], message: `must be ${wanted}` });
-      }
-    }
-  })
-  .prefault({});
-
-function headerNameRefusal(name: string, lower: string, seen: Set<string>): string | undefined {
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return 'under the name of an HTTP header';
-  if (RESERVED_HEADERS.has(lower)) return 'left out (Lapse sets this header itself)';
-  return seen.has(lower) ? 'given once (header names ignore case)' : undefined;
-}
 
 const credential = schemaOf(
   text('a text without line ends', { charsMax: CREDENTIAL_CHARS_MAX, pattern: PRINTABLE }),
@@ -179,11 +134,13 @@ const successLeaf: Leaf<'2xx' | '200'> = {
 
 export const webhookSchema = mapping({
   id: schemaOf(idLeaf).describe('What campaigns call it.'),
-  url: schemaOf(urlLeaf).describe('Where requests go.'),
+  url: templateOf(urlLeaf, 'segment').describe(
+    'Where requests go. Path and query may be templates.',
+  ),
   method: schemaOf(choice('GET', 'POST', 'PUT', 'PATCH', 'DELETE'))
     .prefault('POST')
     .describe('HTTP method of the requests.'),
-  headers: headers.describe('Headers added to each request.'),
+  headers: headers.describe('Headers added to each request; may be templates.'),
   auth: auth.describe('How requests identify Lapse. Absent: not at all.').optional(),
   rate: rate
     .describe('How fast requests may leave. Absent: as fast as maxInFlight allows.')

@@ -5,6 +5,7 @@ export interface BatchLimits {
   readonly lingerMs: number;
 }
 
+const ALONE: BatchLimits = { max: 1, lingerMs: 0 };
 /** So long after the last one joined a batch waits for no more: an idle lane is near-instant. */
 const QUIET_MS = 2;
 /**
@@ -93,9 +94,18 @@ export class Batching {
   readonly #held = new Map<string, CampaignQueue>();
   readonly #isHeld: (campaignId: string) => boolean;
 
-  /** @param isHeld whether a campaign is paused: its deliveries wait */
-  constructor(isHeld: (campaignId: string) => boolean = () => false) {
+  readonly #isAlone: (campaignId: string) => boolean;
+
+  /**
+   * @param isHeld whether a campaign is paused: its deliveries wait
+   * @param isAlone whether each delivery of a campaign has a request of its own
+   */
+  constructor(
+    isHeld: (campaignId: string) => boolean = () => false,
+    isAlone: (campaignId: string) => boolean = () => false,
+  ) {
     this.#isHeld = isHeld;
+    this.#isAlone = isAlone;
   }
 
   /** Asks again which campaigns are paused. */
@@ -137,15 +147,22 @@ export class Batching {
   /** When the next batch may leave, given a free slot; undefined when nothing waits. */
   leavesAtMs(limits: BatchLimits): number | undefined {
     let atMs = Number.POSITIVE_INFINITY;
-    for (const queue of this.#queues.values()) atMs = Math.min(atMs, queue.leavesAtMs(limits));
+    for (const [campaignId, queue] of this.#queues) {
+      atMs = Math.min(atMs, queue.leavesAtMs(this.#limitsOf(campaignId, limits)));
+    }
     return atMs === Number.POSITIVE_INFINITY ? undefined : atMs;
+  }
+
+  #limitsOf(campaignId: string, limits: BatchLimits): BatchLimits {
+    return this.#isAlone(campaignId) ? ALONE : limits;
   }
 
   /** The next batch that may leave now, of the campaign whose turn it is. */
   take(limits: BatchLimits, nowMs: number): Entry[] | undefined {
     for (const [campaignId, queue] of this.#queues) {
-      if (queue.leavesAtMs(limits) > nowMs) continue;
-      const members = queue.take(limits.max);
+      const own = this.#limitsOf(campaignId, limits);
+      if (queue.leavesAtMs(own) > nowMs) continue;
+      const members = queue.take(own.max);
       // To the end of the line.
       this.#queues.delete(campaignId);
       if (queue.size > 0) this.#queues.set(campaignId, queue);

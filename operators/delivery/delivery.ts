@@ -15,8 +15,10 @@ export interface Delivery {
   readonly dueAtMs: number;
   /** No attempt starts after this. */
   readonly expiresAtMs: number;
-  /** This user's element of `profiles`, rendered JSON. */
+  /** JSON: this user's element of `profiles`, or the subject of templates. */
   readonly body: string;
+  /** `body` is `{profile, event}`: the rest is rendered at the attempt. @default false */
+  readonly hasSubject?: boolean;
   /** The user is known by an anonymous id only. @default false */
   readonly isAnonymous?: boolean;
   /** What becomes of it goes back to the user's partition. @default false */

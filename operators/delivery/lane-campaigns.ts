@@ -1,4 +1,5 @@
 import type { Campaign, Webhook } from '../definitions.ts';
+import { isOverUser } from '../render/over-user.ts';
 import type { Life } from '../router/campaign-entry.ts';
 import type { Batch, Entry } from './batch.ts';
 import { campaignOf } from './batch.ts';
@@ -41,19 +42,30 @@ export class LaneCampaigns {
   #campaigns: ReadonlyMap<string, Campaign>;
   #lives: ReadonlyMap<string, Life>;
 
-  constructor({ campaigns, lives = new Map() }: LaneDefinitions) {
+  /** Campaigns whose requests are made for one user each. */
+  #alone: ReadonlySet<string>;
+  /** The account's zone, an IANA name. */
+  timezone: string;
+
+  constructor(definitions: LaneDefinitions) {
+    const { campaigns, lives = new Map(), timezone = 'UTC' } = definitions;
     this.#campaigns = campaigns;
     this.#lives = lives;
+    this.timezone = timezone;
+    this.#alone = aloneOf(definitions);
   }
 
   /** @returns campaigns that end at another instant than before */
-  update({ campaigns, lives = new Map() }: LaneDefinitions): ReadonlySet<string> {
+  update(definitions: LaneDefinitions): ReadonlySet<string> {
+    const { campaigns, lives = new Map(), timezone = 'UTC' } = definitions;
     const moved = new Set<string>();
     for (const [id, { schedule }] of campaigns) {
       if (schedule.endAtMs !== this.#campaigns.get(id)?.schedule.endAtMs) moved.add(id);
     }
     this.#campaigns = campaigns;
     this.#lives = lives;
+    this.timezone = timezone;
+    this.#alone = aloneOf(definitions);
     return moved;
   }
 
@@ -66,6 +78,11 @@ export class LaneCampaigns {
     if (!this.#campaigns.has(campaignId)) return true;
     const life = this.#lives.get(campaignId);
     return life === 'stopped' || life === 'archived' || life === 'draft';
+  }
+
+  /** Whether each of its deliveries has a request of its own. */
+  isAlone(campaignId: string): boolean {
+    return this.#alone.has(campaignId);
   }
 
   isPaused(campaignId: string): boolean {
@@ -83,4 +100,9 @@ export class LaneCampaigns {
     }
     return { atMs: endAtMs + 1, reason: 'campaign-ended' };
   }
+}
+
+function aloneOf({ webhook, campaigns }: LaneDefinitions): ReadonlySet<string> {
+  const alone = [...campaigns.values()].filter(({ content }) => isOverUser(content, webhook));
+  return new Set(alone.map(({ id }) => id));
 }

@@ -1,6 +1,7 @@
 import type { SenderAttempt } from '../../engine/sender/sender-lane.ts';
 import type { TransportResult } from '../../engine/sender/transport.ts';
 import type { Webhook } from '../definitions.ts';
+import { refusalOf } from './admission.ts';
 import {
   type Batch,
   type BatchState,
@@ -12,7 +13,6 @@ import {
 } from './batch.ts';
 import { Batching } from './batching.ts';
 import { Caps } from './caps.ts';
-import { requestOf } from './content.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Delivery } from './delivery.ts';
 import { Holdings } from './holdings.ts';
@@ -23,6 +23,7 @@ import { Outbox } from './outbox.ts';
 import { Pace } from './pace.ts';
 import { Progress } from './progress.ts';
 import { Recovery } from './recovery.ts';
+import { nextRequestOf, RENDERINGS_PER_POLL } from './requests.ts';
 import { retryDelayMs } from './retry.ts';
 import { attemptFacts, deliveredAt, type FinalWord, Settling } from './settling.ts';
 import { judge } from './verdict.ts';
@@ -48,7 +49,10 @@ export class Lane {
   readonly #caps: Caps;
   readonly #progress = new Progress();
   readonly #recovery: Recovery;
-  readonly #batching = new Batching((campaignId) => this.#campaigns.isPaused(campaignId));
+  readonly #batching = new Batching(
+    (campaignId) => this.#campaigns.isPaused(campaignId),
+    (campaignId) => this.#campaigns.isAlone(campaignId),
+  );
   readonly #pace: Pace;
   readonly #batches = new Set<Batch>();
   readonly #retries = new Deadlines<Batch>(
@@ -140,8 +144,11 @@ export class Lane {
     this.#expire(nowMs);
     if (this.#flights.size >= this.#pace.flightsMax(this.#webhook.maxInFlight)) return;
     if (this.#pace.freeAtMs(0, nowMs) > nowMs) return;
-    const batch = this.#nextReady() ?? this.#nextRetry(nowMs) ?? this.#form(nowMs);
-    return batch === undefined ? undefined : this.#start(batch, nowMs, wallMs);
+    for (let n = 0; n < RENDERINGS_PER_POLL; n++) {
+      const batch = this.#nextReady() ?? this.#nextRetry(nowMs) ?? this.#form(nowMs);
+      const attempt = batch && this.#start(batch, nowMs, wallMs);
+      if (batch === undefined || attempt !== undefined) return attempt;
+    }
   }
 
   /** When `poll` may next have something if nothing else happens, Unix ms; may be past. */
@@ -243,21 +250,14 @@ export class Lane {
   }
 
   #queue(entry: Entry, nowMs: number): void {
-    const { delivery } = entry;
-    const campaign = this.#campaigns.get(delivery.campaignId);
-    const deadline = this.#campaigns.deadlineOf(entry);
-    const refuse = (outcome: 'failed' | 'suppressed', reason: string) =>
-      this.#settling.entry(entry, { outcome, reason, atMs: nowMs });
-    if (campaign === undefined || this.#campaigns.isOver(campaign.id)) {
-      refuse('failed', 'cancelled');
-    } else if (deadline.atMs <= nowMs) refuse('failed', deadline.reason);
-    else if (Caps.isCapped(campaign) && !this.#caps.reserve(campaign, entry, nowMs)) {
-      refuse('suppressed', 'targeting-cap');
-    } else {
-      this.#batching.push(entry);
-      this.#pace.expiring(deadline.atMs, nowMs);
-      this.#expireLater(entry);
+    const refusal = refusalOf(entry, { campaigns: this.#campaigns, caps: this.#caps, nowMs });
+    if (refusal !== undefined) {
+      this.#settling.entry(entry, { ...refusal, atMs: nowMs });
+      return;
     }
+    this.#batching.push(entry);
+    this.#pace.expiring(this.#campaigns.deadlineOf(entry).atMs, nowMs);
+    this.#expireLater(entry);
   }
 
   #expireLater(value: Entry | Batch): void {
@@ -322,25 +322,27 @@ export class Lane {
     return undefined;
   }
 
-  #start(batch: Batch, nowMs: number, wallMs: number): SenderAttempt {
-    const campaignId = campaignOf(batch);
+  /** @returns undefined when a template has ended the batch instead */
+  #start(batch: Batch, nowMs: number, wallMs: number): SenderAttempt | undefined {
+    const request = nextRequestOf(batch, {
+      webhook: this.#webhook,
+      campaigns: this.#campaigns,
+      userAgent: this.#userAgent,
+      atMs: wallMs,
+    });
+    if (typeof request === 'string') {
+      this.#outbox.answered(batch);
+      this.#fail(batch, request, nowMs);
+      return undefined;
+    }
     const members = batch.members.map(({ delivery }) => delivery);
-    const attempt = batch.attempts + 1;
     const handle = ++this.#handle;
     this.#move(batch, 'inFlight');
     this.#flights.set(handle, batch);
     this.#pace.take(nowMs);
-    const request = requestOf({
-      webhook: this.#webhook,
-      campaign: this.#campaigns.get(campaignId)!,
-      members,
-      webhookId: batch.webhookId,
-      attempt,
-      atMs: wallMs,
-      userAgent: this.#userAgent,
-    });
-    const { webhookId } = batch;
-    return { handle, webhookId, campaignId, attempt, startedAtMs: nowMs, members, request };
+    const { webhookId, attempts } = batch;
+    const attempt = { handle, webhookId, campaignId: campaignOf(batch), attempt: attempts + 1 };
+    return { ...attempt, startedAtMs: nowMs, members, request };
   }
 
   #retry(batch: Batch, result: TransportResult, nowMs: number, facts: AttemptFacts): void {

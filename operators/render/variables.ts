@@ -1,5 +1,5 @@
 import { writeJson } from '../../engine/json/write-json.ts';
-import type { PayloadField, VariablesContent } from '../definitions.ts';
+import type { Content, PayloadField } from '../definitions.ts';
 
 /** What a payload is made of. */
 export interface PayloadSubject {
@@ -20,14 +20,15 @@ const OWN_FIELDS = new Set(['email', 'userId', 'anonymousId', 'objectId', 'pushT
  * @returns JSON text
  */
 export function renderProfile(
-  content: Pick<VariablesContent, 'fields'>,
+  content: Pick<Content, 'fields' | 'payload'>,
   subject: PayloadSubject,
 ): string {
   const { profile } = subject;
+  const names = content.payload === 'v2' ? NAMES_V2 : NAMES;
   const element: Record<string, unknown> = {};
   for (const field of content.fields) {
     const value = fieldOf(field, subject, profile);
-    if (value !== undefined && value !== null) element[NAMES[field]] = value;
+    if (value !== undefined && value !== null) element[names[field]] = value;
   }
   return writeJson(element);
 }
@@ -41,6 +42,16 @@ const NAMES: Readonly<Record<PayloadField, string>> = {
   pushToken: 'Push_token',
 };
 
+/** CleverTap's newer names. */
+const NAMES_V2: Readonly<Record<PayloadField, string>> = {
+  email: 'email',
+  identity: 'identity',
+  objectId: 'objectId',
+  profileData: 'profileData',
+  eventProperties: 'event_properties',
+  pushToken: 'push_token',
+};
+
 function fieldOf(
   field: PayloadField,
   subject: PayloadSubject,
@@ -50,9 +61,9 @@ function fieldOf(
     case 'email':
       return profile.email;
     case 'identity':
-      return subject.isAnonymous ? undefined : subject.userId;
+      return identityOf(subject);
     case 'objectId':
-      return profile.objectId ?? (subject.isAnonymous ? subject.userId : profile.anonymousId);
+      return objectIdOf(subject);
     case 'pushToken':
       return profile.pushToken;
     case 'profileData':
@@ -60,6 +71,15 @@ function fieldOf(
     case 'eventProperties':
       return Object.keys(subject.event).length === 0 ? undefined : subject.event;
   }
+}
+
+/** The id by which the user is identified; anonymous users have none. */
+export function identityOf({ isAnonymous, userId }: PayloadSubject): string | undefined {
+  return isAnonymous ? undefined : userId;
+}
+
+export function objectIdOf({ isAnonymous, userId, profile }: PayloadSubject): unknown {
+  return profile.objectId ?? (isAnonymous ? userId : profile.anonymousId);
 }
 
 function rest(profile: Readonly<Record<string, unknown>>): object | undefined {

@@ -97,14 +97,25 @@ function isWithin(want: unknown, got: unknown): boolean {
   return Object.entries(want).every(([key, value]) => isWithin(value, Reflect.get(got, key)));
 }
 
-function requestOf(line: OutputLine): { body: string; headers: Record<string, string> } {
-  return line.request as { body: string; headers: Record<string, string> };
+interface SentRequest {
+  readonly url: string;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function requestOf(line: OutputLine): SentRequest {
+  return line.request as SentRequest;
+}
+
+function queryOf(line: OutputLine): Record<string, string> {
+  return Object.fromEntries(new URL(requestOf(line).url).searchParams);
 }
 
 function isMatch(want: Record<string, unknown>, line: OutputLine): boolean {
-  const { at, atBetween, body, bodySubset, bodyText, ...fields } = want;
+  const { at, atBetween, body, bodySubset, bodyText, query, ...fields } = want;
   if (!isWithin(fields, line)) return false;
   if (bodyText !== undefined && requestOf(line).body !== bodyText) return false;
+  if (query !== undefined && !isWithin(query, queryOf(line))) return false;
   const sinceBaseMs = Date.parse(line.at) - BASE_MS;
   if (typeof at === 'string') {
     const lateMs = sinceBaseMs - offsetMs(at);

@@ -41,18 +41,6 @@ const uses: Readonly<Record<string, [(d: Loose) => void, string]>> = {
     },
     'webhooks[0].auth.mtls',
   ],
-  'webhooks[].url': [
-    (d) => {
-      d.webhooks[0].url = 'https://a.example/{{ Profile.x }}';
-    },
-    'webhooks[0].url as a template',
-  ],
-  'webhooks[].headers.*': [
-    (d) => {
-      d.webhooks[0].headers = { 'X-A': '{{ Profile.x }}' };
-    },
-    'webhooks[0].headers.X-A as a template',
-  ],
   'campaigns[].qualify.past': [
     (d) => {
       d.campaigns[0].qualify = { past: {} };
@@ -70,54 +58,6 @@ const uses: Readonly<Record<string, [(d: Loose) => void, string]>> = {
       d.campaigns[0].schedule.every = { week: 'mon' };
     },
     'campaigns[0].schedule.every',
-  ],
-  'campaigns[].content.mode': [
-    (d) => {
-      d.campaigns[0].content.mode = 'custom';
-    },
-    'campaigns[0].content.mode "custom"',
-  ],
-  'campaigns[].content.body': [
-    (d) => {
-      d.campaigns[0].content.body = '{}';
-    },
-    'campaigns[0].content.body',
-  ],
-  'campaigns[].content.type': [
-    (d) => {
-      d.campaigns[0].content.type = 'text';
-    },
-    'campaigns[0].content.type "text"',
-  ],
-  'campaigns[].content.payload': [
-    (d) => {
-      d.campaigns[0].content.payload = 'v2';
-    },
-    'campaigns[0].content.payload "v2"',
-  ],
-  'campaigns[].content.onMissing': [
-    (d) => {
-      d.campaigns[0].content.onMissing = 'fail';
-    },
-    'campaigns[0].content.onMissing',
-  ],
-  'campaigns[].content.headers': [
-    (d) => {
-      d.campaigns[0].content.headers = {};
-    },
-    'campaigns[0].content.headers',
-  ],
-  'campaigns[].content.keyValues.*': [
-    (d) => {
-      d.campaigns[0].content.keyValues = { a: '{% if x %}' };
-    },
-    'campaigns[0].content.keyValues.a as a template',
-  ],
-  'campaigns[].content.query.*': [
-    (d) => {
-      d.campaigns[0].content.query = { a: '{{ x }}' };
-    },
-    'campaigns[0].content.query.a as a template',
   ],
 };
 

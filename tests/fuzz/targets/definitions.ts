@@ -4,9 +4,11 @@ import { readFileSync } from 'node:fs';
 import { parseDefinitions } from '../../../config/definitions/definitions.ts';
 import { DefinitionsError, type DefinitionsProblem } from '../../../config/definitions/problem.ts';
 import { parseText } from '../../../config/definitions/read-files.ts';
+import type { OutgoingRequest } from '../../../engine/sender/transport.ts';
 import type { Definitions } from '../../../operators/definitions.ts';
-import { requestOf } from '../../../operators/delivery/content.ts';
+import { type RequestParts, requestOf } from '../../../operators/delivery/content.ts';
 import type { Delivery } from '../../../operators/delivery/delivery.ts';
+import { RenderRefusal } from '../../../operators/render/template-failure.ts';
 import { CampaignBook } from '../../../operators/router/campaign-book.ts';
 import { validDefinitions } from '../../config/definitions/valid.ts';
 import { demand, type FuzzTarget, type Outcome } from '../target.ts';
@@ -54,6 +56,16 @@ function demandSentences(problems: readonly DefinitionsProblem[]): void {
   }
 }
 
+/** Undefined when a template of the definitions ends the delivery. */
+function rendered(parts: RequestParts): OutgoingRequest | undefined {
+  try {
+    return requestOf(parts);
+  } catch (error) {
+    if (error instanceof RenderRefusal) return undefined;
+    throw error;
+  }
+}
+
 /** They survive the log, where they travel as JSON, and every campaign can be run with them. */
 function demandUsable(definitions: Definitions): void {
   const text = JSON.stringify(definitions);
@@ -64,7 +76,8 @@ function demandUsable(definitions: Definitions): void {
     const webhook = stored.webhooks.find(({ id }) => id === campaign.webhook);
     demand(webhook !== undefined, () => `No webhook ${campaign.webhook}.`);
     const parts = { webhook, campaign, members: [delivery], webhookId: 'msg_1', attempt: 1 };
-    const request = requestOf({ ...parts, atMs: AT_MS, userAgent: 'Lapse/0' });
+    const request = rendered({ ...parts, atMs: AT_MS, userAgent: 'Lapse/0' });
+    if (request === undefined) continue;
     demand(URL.canParse(request.url), () => `A URL that is none: ${request.url}`);
     // What the HTTP client would refuse must have been refused here.
     new Headers({ ...request.headers });

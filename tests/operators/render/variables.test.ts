@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { PayloadField, VariablesContent } from '../../../operators/definitions.ts';
+import type { Content, PayloadField } from '../../../operators/definitions.ts';
 import { renderProfile } from '../../../operators/render/variables.ts';
 
-function contentOf(...fields: PayloadField[]): VariablesContent {
+function contentOf(...fields: PayloadField[]): Content {
   return { mode: 'variables', type: 'json', fields, keyValues: {}, query: {} };
 }
 
