@@ -301,7 +301,7 @@ class CampaignPipeline implements Pipeline {
   #fireBefore(user: Key, receivedAtMs: number): void {
     const { state } = this.#host;
     const { nowMs } = state;
-    const due = () => dueBefore(state, this.#book, user, receivedAtMs, this.compareTimers);
+    const due = () => dueBefore(state, user, receivedAtMs, this.compareTimers);
     for (let left = due(); left.length > 0; ) {
       const [{ ref, atMs }] = left as [DueTimer];
       const slot = slotOf(ref);
@@ -350,7 +350,6 @@ class CampaignPipeline implements Pipeline {
       this.#counters.profilesRefused++;
       return;
     }
-    if (this.#book.attributeNodes.length === 0) return;
     hearAttributes(this.#scope, key, Object.keys(properties));
   }
 }

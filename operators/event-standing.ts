@@ -22,7 +22,7 @@ export function standingOf(
 ): EventStanding {
   // A join holds for whatever comes, and is told apart by what it joins.
   if (kind === RecordKind.alias) return 'new';
-  const isRouted = routes.of(name) !== undefined || routes.any.length > 0;
+  const isRouted = routes.withAny(name) !== undefined;
   const isAsked = kind === RecordKind.identify || (ACTIVITY.has(kind) && isRouted);
   if (!isAsked) return 'unasked';
   const key = keyOf(userId, isAnonymous);

@@ -22,10 +22,9 @@ export class Lives {
   }
 
   change(control: Control, atMs: number): void {
-    const before = new Set(this.#scope.book.attributeNodes);
     this.#take(control, atMs);
-    for (const node of this.#scope.book.attributeNodes) {
-      if (!before.has(node)) hearProfiles(this.#scope, node);
+    for (const node of this.#scope.book.attributeNodes.takeAdded()) {
+      hearProfiles(this.#scope, node);
     }
   }
 
@@ -66,6 +65,7 @@ export class Lives {
 
   /** What waited for the campaign to go on is asked again, in order of user. */
   #resume(entry: CampaignEntry): void {
+    if (entry.waiting === 0) return;
     for (const slot of this.#waitingOf(entry, (dueAtMs) => dueAtMs === Infinity)) {
       this.#chain.wake(this.#scope, entry, slot, this.#scope.nowMs);
     }

@@ -3,6 +3,7 @@ import { outcomeFrom } from '../envelope/outcomes.ts';
 import { epochFrom, leaveFrom, RecordFlag, RecordKind } from '../envelope/records.ts';
 import { LapseError } from '../errors/errors.ts';
 import { BEGINNING, type Offset, type StoredEnvelope } from '../log/log.ts';
+import { ControlRecords } from './control-records.ts';
 import { DueTimers, isCell, slotOf } from './due-timers.ts';
 import { PartitionState, type PartitionStateOptions } from './partition-state.ts';
 import type { Pipeline, PipelineFactory } from './pipeline.ts';
@@ -23,6 +24,8 @@ export interface PartitionOptions extends Omit<PartitionStateOptions, 'deadlines
   readonly epoch?: number;
 }
 
+/** Of all partitions of the thread. */
+const controls = new ControlRecords();
 /** Records between two looks at the budget. */
 const STRIDE = 16;
 
@@ -127,7 +130,8 @@ export class Partition {
     const kind = envelope.kind[i]!;
     if (kind < RecordKind.tick) this.pipeline.onEvent(envelope, i);
     else if (kind === RecordKind.control) {
-      this.pipeline.onControl(envelope.jsonOf(i), this.state.timeMs);
+      const control = controls.read(envelope.plainBodyOf(i), () => envelope.jsonOf(i));
+      this.pipeline.onControl(control, this.state.timeMs);
     } else if (kind === RecordKind.leave) {
       this.pipeline.onLeave(leaveFrom(envelope.jsonOf(i)));
     } else if (kind === RecordKind.moved) {

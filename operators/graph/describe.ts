@@ -2,7 +2,7 @@ import { filterKey } from '../filters/filter-key.ts';
 import type { PlacedGate } from '../gates/gate.ts';
 import type { CampaignBook } from '../router/campaign-book.ts';
 import type { CampaignEntry } from '../router/campaign-entry.ts';
-import type { Edge } from '../router/routes.ts';
+import type { Edge } from '../router/edge.ts';
 import { filterText } from './filter-text.ts';
 
 /** A node of the dataflow graph of a configuration. */

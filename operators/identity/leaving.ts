@@ -3,7 +3,7 @@ import type { UserId } from '../../engine/state/alias-table.ts';
 import { type Key, keyOf } from '../../engine/state/key.ts';
 import { partOf, REPORTS } from '../router/campaign-entry.ts';
 import type { CellOwners } from '../router/cell-owners.ts';
-import { RULES_MAX, type RuleNode } from '../router/rule-nodes.ts';
+import { RULES_MAX } from '../router/rule-nodes.ts';
 import type { Scope } from '../router/scope.ts';
 import type { MovedPart } from './parts.ts';
 
@@ -42,7 +42,7 @@ export class Leaving {
       });
     }
     this.#sendCancels(key, to, send);
-    for (const node of this.#scope.book.nodes.withState()) this.#sendWindows(key, to, node, send);
+    this.#sendWindows(key, to, send);
     this.#sendCells(key, to, send);
     aliases.set(key, to, joinedAtMs);
     send({ kind: 'end', to, token });
@@ -59,13 +59,13 @@ export class Leaving {
     });
   }
 
-  #sendWindows(key: Key, to: UserId, node: RuleNode, send: Send): void {
+  #sendWindows(key: Key, to: UserId, send: Send): void {
     const { windows, timeMs } = this.#scope.state;
-    const count = windows.find(key, node.number);
-    if (count === 0) return;
-    const { campaignId, rule, publishedAtMs, isDropped } = node;
-    const slots = windows.found.slice(0, count).sort((a, b) => this.#compare(a, b));
+    const { book } = this.#scope;
+    const slots = windows.findOfUser(key).sort((a, b) => this.#compare(a, b));
     for (const slot of slots) {
+      const node = book.nodes.nodeOf(windows.ruleOf(slot));
+      const { campaignId, rule, publishedAtMs, isDropped } = node;
       send({
         kind: 'window',
         to,
@@ -79,8 +79,8 @@ export class Leaving {
         properties: this.#scope.kept.propertiesOf(slot),
       });
       windows.cancel(slot);
+      book.closed(node, 1);
     }
-    this.#scope.book.closed(node, count);
   }
 
   #sendCells(key: Key, to: UserId, send: Send): void {
@@ -109,6 +109,7 @@ export class Leaving {
   #compare(a: number, b: number): number {
     const { windows } = this.#scope.state;
     return (
+      this.#scope.book.compare(windows.ruleOf(a), windows.ruleOf(b)) ||
       windows.anchorAtMs(a) - windows.anchorAtMs(b) ||
       windows.eventIdHiOf(a) - windows.eventIdHiOf(b) ||
       windows.eventIdLoOf(a) - windows.eventIdLoOf(b)

@@ -4,10 +4,7 @@ import type { Scope } from '../router/scope.ts';
 
 /** Tells the rules that wait for attributes that some of a user's have been set or cleared. */
 export function hearAttributes(scope: Scope, key: Key, names: readonly string[]): void {
-  for (const node of scope.book.attributeNodes) {
-    const wanted = node.kind.attributes!(node.rule);
-    if (wanted.some((path) => names.includes(path.split('.')[0]!))) hear(scope, key, node);
-  }
+  for (const node of scope.book.attributeNodes.of(names)) hear(scope, key, node);
 }
 
 /**

@@ -7,9 +7,11 @@ import {
   partitionCampaign,
   partitionDefinitions,
 } from '../partition-definitions.ts';
+import { AttributeNodes } from './attribute-nodes.ts';
 import type { CampaignEntry, Life } from './campaign-entry.ts';
-import { compareEdges, Routes } from './routes.ts';
+import { Routes } from './routes.ts';
 import { compareNodes, type FrozenRule, type RuleNode, RuleNodes } from './rule-nodes.ts';
+import { ruleText } from './rule-text.ts';
 
 /** Some definitions that are new or have changed, and the ids of those that are gone. */
 export interface DefinitionsDelta {
@@ -41,8 +43,7 @@ export class CampaignBook {
   readonly #byId = new Map<string, CampaignEntry>();
   /** Campaigns that are defined now. */
   readonly #defined = new Map<string, PartitionCampaign>();
-  /** Versions that hear of changes of profiles. */
-  #attributeNodes: readonly RuleNode[] = [];
+  readonly attributeNodes = new AttributeNodes();
   #settings = DEFAULT_SETTINGS;
   #segments: PartitionDefinitions['segments'] = [];
   #compiledSegments = new Segments([]);
@@ -64,10 +65,6 @@ export class CampaignBook {
       segments: this.#segments,
       campaigns: [...this.#defined.values()],
     };
-  }
-
-  get attributeNodes(): readonly RuleNode[] {
-    return this.#attributeNodes;
   }
 
   /** The campaign as it is defined now; undefined when it was removed. */
@@ -140,7 +137,6 @@ export class CampaignBook {
       dropped.push(...this.#put(partitionCampaign(campaign), atMs));
     }
     if (isEverywhere) for (const id of this.#defined.keys()) this.#compile(this.#byId.get(id)!);
-    this.#findAttributeNodes();
     return dropped;
   }
 
@@ -160,10 +156,8 @@ export class CampaignBook {
     } else if (life === 'draft' || life === 'stopped' || life === 'archived') {
       const dropped = this.#dropRules(campaignId);
       this.#compile(entry);
-      this.#findAttributeNodes();
       return dropped;
     }
-    this.#findAttributeNodes();
     return [];
   }
 
@@ -207,8 +201,11 @@ export class CampaignBook {
       entry.waiting = waiting;
     }
     for (const [id, campaign] of this.#defined) this.#compile(this.entryFor(id, campaign));
-    for (const node of this.nodes.all()) this.#reroute(node);
-    this.#findAttributeNodes();
+    for (const node of this.nodes.all()) {
+      this.#reroute(node);
+      if (!node.isRetired) this.attributeNodes.add(node);
+    }
+    this.attributeNodes.takeAdded();
   }
 
   #put(campaign: PartitionCampaign, atMs: number): RuleNode[] {
@@ -228,16 +225,17 @@ export class CampaignBook {
   /** @returns the older versions whose open state is to be dropped */
   #publish({ campaign }: CampaignEntry, atMs: number): RuleNode[] {
     const current = this.nodes.currentOf(campaign.id);
-    const text = JSON.stringify(campaign.rule);
-    if (current !== undefined && JSON.stringify(current.rule) === text) return [];
+    if (current !== undefined && ruleText(current.rule) === ruleText(campaign.rule)) return [];
     const isDropping = current !== undefined && campaign.onOpenWindows === 'drop';
     const dropped = isDropping ? this.#dropRules(campaign.id) : [];
     if (current !== undefined && !isDropping) {
-      this.nodes.retire(current);
+      this.#retire(current);
       this.#reroute(current);
     }
     const startAtMs = Math.max(atMs, campaign.schedule.startAtMs ?? atMs);
-    this.#reroute(this.nodes.add(campaign.id, campaign.rule, startAtMs));
+    const node = this.nodes.add(campaign.id, campaign.rule, startAtMs);
+    this.attributeNodes.add(node);
+    this.#reroute(node);
     return dropped;
   }
 
@@ -254,7 +252,7 @@ export class CampaignBook {
   #dropRules(campaignId: string): RuleNode[] {
     const nodes = [...this.nodes.ofCampaign(campaignId)];
     for (const node of nodes) {
-      this.nodes.retire(node);
+      this.#retire(node);
       node.isDropped = true;
       this.#reroute(node);
     }
@@ -295,13 +293,9 @@ export class CampaignBook {
     });
   }
 
-  #findAttributeNodes(): void {
-    this.#attributeNodes = this.nodes
-      .all()
-      .filter(
-        ({ kind, rule, isRetired }) => !isRetired && (kind.attributes?.(rule).length ?? 0) > 0,
-      )
-      .sort(compareNodes);
+  #retire(node: RuleNode): void {
+    this.nodes.retire(node);
+    this.attributeNodes.remove(node);
   }
 }
 
@@ -315,5 +309,3 @@ function merged<T extends { readonly id: string }>(
   for (const one of put ?? []) byId.set(one.id, one);
   return [...byId.values()];
 }
-
-export { compareEdges };

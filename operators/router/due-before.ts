@@ -6,7 +6,6 @@
 import type { TimerRef } from '../../engine/partition/due-timers.ts';
 import type { PartitionState } from '../../engine/partition/partition-state.ts';
 import type { Key } from '../../engine/state/key.ts';
-import type { CampaignBook } from './campaign-book.ts';
 
 export interface DueTimer {
   readonly ref: TimerRef;
@@ -16,7 +15,6 @@ export interface DueTimer {
 /** The user's timers that are due before `receivedAtMs`, in the order in which they fire. */
 export function dueBefore(
   state: PartitionState,
-  book: CampaignBook,
   user: Key,
   receivedAtMs: number,
   compare: (a: TimerRef, b: TimerRef) => number,
@@ -24,10 +22,7 @@ export function dueBefore(
   const { windows, cells, timeMs } = state;
   // One that was opened late is due since then; what was due before is gone by now.
   const timer = (ref: TimerRef, dueAtMs: number) => ({ ref, atMs: Math.max(dueAtMs, timeMs) });
-  const ofWindows = book.nodes.withState().flatMap((node) => {
-    const slots = windows.found.subarray(0, windows.find(user, node.number));
-    return Array.from(slots, (slot) => timer(slot * 2, windows.dueAtMs(slot)));
-  });
+  const ofWindows = windows.findOfUser(user).map((slot) => timer(slot * 2, windows.dueAtMs(slot)));
   const ofCells = cells.cellsOfUser(user).map((slot) => timer(slot * 2 + 1, cells.dueAtMs(slot)));
   return [...ofWindows, ...ofCells]
     .filter(({ atMs }) => atMs < receivedAtMs)

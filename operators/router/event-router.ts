@@ -1,10 +1,8 @@
 import type { EnvelopeReader } from '../../engine/envelope/envelope-reader.ts';
 import { RecordFlag } from '../../engine/envelope/records.ts';
 import { ACTIVITY } from '../event-standing.ts';
-import { compareEdges, type Edge, type Route } from './routes.ts';
+import type { Edge, Route } from './edge.ts';
 import type { Scope } from './scope.ts';
-
-/** What "anything" means to a rule: track, page, screen, but no identify. */
 
 /**
  * Leads an event along the edges of its name: each operator that wants it is told what it means to
@@ -34,12 +32,7 @@ export class EventRouter {
 
   #readRoutes(envelope: EnvelopeReader): void {
     const { routes } = this.#scope.book;
-    const { any } = routes;
-    this.#routes = envelope.names.map((name) => {
-      const route = routes.of(name);
-      if (any.length === 0) return route;
-      return route === undefined ? any : [...route, ...any].sort(compareEdges);
-    });
+    this.#routes = envelope.names.map((name) => routes.withAny(name));
     this.#routesOf = envelope.serial;
     this.#version = this.#scope.book.version;
   }

@@ -1,33 +1,16 @@
 import { normalizeEventName } from '../../engine/envelope/records.ts';
 import type { CampaignEntry } from './campaign-entry.ts';
+import type { Edge, Route } from './edge.ts';
 import type { EventListener, OperatorInput } from './operator-contract.ts';
-import type { Predicate } from './predicate.ts';
 import { Predicates } from './predicates.ts';
+import { RouteList } from './route-list.ts';
 import type { RuleNode } from './rule-nodes.ts';
-
-/** An edge from an event name to an operator. */
-export interface Edge {
-  readonly listener: EventListener;
-  readonly input: OperatorInput;
-  /** Absent: every event of that name. */
-  readonly predicate: Predicate | undefined;
-  /** The version of a rule it leads to; absent for what a whole campaign listens to. */
-  readonly node: RuleNode | undefined;
-  readonly campaign: CampaignEntry | undefined;
-  /** Order among the edges of one name: campaign, version, role. */
-  readonly order: readonly [campaignId: string, version: number, role: number];
-  /** Events that have come this way. */
-  records: number;
-}
-
-/** What an event of one name may do, in order of campaign, version and role. */
-export type Route = readonly Edge[];
 
 /** Whoever owns edges, so that they are taken out together. */
 export type EdgeOwner = object;
 
 interface Place {
-  readonly name: string | undefined;
+  readonly list: RouteList;
   readonly edge: Edge;
 }
 
@@ -41,29 +24,51 @@ export interface NewEdges {
   readonly version?: number;
 }
 
+const NO_EDGES: Route = [];
+
 /**
  * Event name → edges, with shared predicates. A campaign that changes patches its own edges; an
  * event that no campaign names meets nothing at all.
  */
 export class Routes {
-  readonly #byName = new Map<string, Route>();
+  readonly #byName = new Map<string, RouteList>();
   /** Of inputs without a name. */
-  #any: Route = [];
+  readonly #any = new RouteList(undefined);
   readonly #places = new Map<EdgeOwner, Place[]>();
   readonly predicates = new Predicates();
 
-  /** @param name as it came; undefined when nobody asks */
+  /** @param name as it came; undefined when nobody asks for it by name */
   of(name: string): Route | undefined {
-    return this.#byName.get(normalizeEventName(name));
+    const list = this.#byName.get(normalizeEventName(name));
+    if (list === undefined) return undefined;
+    const edges = list.edges();
+    if (edges.length > 0) return edges;
+    this.#byName.delete(list.name!);
+    return undefined;
+  }
+
+  /** With those who ask for any event. @param name as it came; undefined when nobody asks */
+  withAny(name: string): Route | undefined {
+    const own = this.of(name);
+    const { any } = this;
+    if (own === undefined) return any.length === 0 ? undefined : any;
+    return any.length === 0 ? own : this.#byName.get(normalizeEventName(name))!.with(any);
   }
 
   get any(): Route {
-    return this.#any;
+    return this.#any.edges();
   }
 
   /** Event names with their edges, for the graph. */
-  entries(): IterableIterator<[string, Route]> {
-    return this.#byName.entries();
+  *entries(): Generator<[string, Route]> {
+    for (const name of [...this.#byName.keys()]) yield [name, this.of(name) ?? NO_EDGES];
+  }
+
+  /** Edges looked at since the start to keep the lists in order, for tests of the cost. */
+  get steps(): number {
+    let steps = this.#any.steps;
+    for (const list of this.#byName.values()) steps += list.steps;
+    return steps;
   }
 
   add(owner: EdgeOwner, { listener, inputs, node, campaign, campaignId, version }: NewEdges): void {
@@ -79,19 +84,17 @@ export class Routes {
         campaign,
         order: [campaignId, version ?? node?.number ?? 0, role],
         records: 0,
+        isGone: false,
       };
-      const name = event === undefined ? undefined : normalizeEventName(event);
-      this.#replace(name, inserted(this.#listOf(name), edge));
-      places.push({ name, edge });
+      const list = this.#listOf(event === undefined ? undefined : normalizeEventName(event));
+      list.add(edge);
+      places.push({ list, edge });
     }
   }
 
   remove(owner: EdgeOwner): void {
-    for (const { name, edge } of this.#places.get(owner) ?? []) {
-      this.#replace(
-        name,
-        this.#listOf(name).filter((one) => one !== edge),
-      );
+    for (const { list, edge } of this.#places.get(owner) ?? []) {
+      list.remove(edge);
       if (edge.input.where !== undefined) this.predicates.give(edge.input.where);
     }
     this.#places.delete(owner);
@@ -101,36 +104,13 @@ export class Routes {
     return this.#places.has(owner);
   }
 
-  clear(): void {
-    for (const owner of [...this.#places.keys()]) this.remove(owner);
+  #listOf(name: string | undefined): RouteList {
+    if (name === undefined) return this.#any;
+    let list = this.#byName.get(name);
+    if (list === undefined) {
+      list = new RouteList(name);
+      this.#byName.set(name, list);
+    }
+    return list;
   }
-
-  #listOf(name: string | undefined): Route {
-    return name === undefined ? this.#any : (this.#byName.get(name) ?? NO_EDGES);
-  }
-
-  /** Lists are never changed, since an event may be on its way along one. */
-  #replace(name: string | undefined, edges: Route): void {
-    if (name === undefined) this.#any = edges;
-    else if (edges.length === 0) this.#byName.delete(name);
-    else this.#byName.set(name, edges);
-  }
-}
-
-const NO_EDGES: Route = [];
-
-function inserted(list: Route, edge: Edge): Route {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareEdges(list[middle]!, edge) <= 0) low = middle + 1;
-    else high = middle;
-  }
-  return [...list.slice(0, low), edge, ...list.slice(low)];
-}
-
-export function compareEdges({ order: a }: Edge, { order: b }: Edge): number {
-  if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
-  return a[1] - b[1] || a[2] - b[2];
 }

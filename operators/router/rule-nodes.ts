@@ -2,6 +2,8 @@ import { LapseError } from '../../engine/errors/errors.ts';
 import type { Rule } from '../definitions.ts';
 import { ruleKindOf } from '../rules/kinds.ts';
 import type { RuleKind } from '../rules/rule-kind.ts';
+import { NumberSet } from './number-set.ts';
+import { ruleText } from './rule-text.ts';
 
 /** One version of a campaign's rule. Its state holds its number, so it outlives an edit. */
 export interface RuleNode {
@@ -41,10 +43,8 @@ const NO_NODES: readonly RuleNode[] = [];
 export class RuleNodes {
   readonly #nodes: (RuleNode | undefined)[] = [];
   readonly #ofCampaign = new Map<string, RuleNode[]>();
-  /** Nodes with open state, which a user may have something of. */
-  readonly #withState = new Set<RuleNode>();
   /** Retired and without state: their numbers may be given again. */
-  readonly #over = new Set<RuleNode>();
+  readonly #over = new NumberSet(RULES_MAX);
   readonly #isRemembered: (rule: number) => boolean;
 
   /** @param isRemembered whether the state holds a number beside open windows and cells */
@@ -66,11 +66,6 @@ export class RuleNodes {
   /** The version that takes new users in. */
   currentOf(campaignId: string): RuleNode | undefined {
     return this.ofCampaign(campaignId).find((node) => !node.isRetired);
-  }
-
-  /** In order of campaign and number: those that a user may have something of. */
-  withState(): RuleNode[] {
-    return [...this.#withState].sort(compareNodes);
   }
 
   all(): RuleNode[] {
@@ -102,19 +97,17 @@ export class RuleNodes {
 
   retire(node: RuleNode): void {
     node.isRetired = true;
-    if (node.openStates === 0) this.#over.add(node);
+    if (node.openStates === 0) this.#over.add(node.number);
   }
 
   /** @returns whether it is over: retired, and nothing of it is open any more */
   countStates(node: RuleNode, change: number): boolean {
     node.openStates += change;
     if (node.openStates > 0) {
-      this.#withState.add(node);
-      this.#over.delete(node);
+      this.#over.delete(node.number);
       return false;
     }
-    this.#withState.delete(node);
-    if (node.isRetired) this.#over.add(node);
+    if (node.isRetired) this.#over.add(node.number);
     return node.isRetired;
   }
 
@@ -123,9 +116,9 @@ export class RuleNodes {
    * open any more, is added as retired, for the state that arrives.
    */
   ofIdentity(identity: RuleIdentity): RuleNode {
-    const text = JSON.stringify(identity.rule);
+    const text = ruleText(identity.rule);
     const known = this.ofCampaign(identity.campaignId).find(
-      (node) => node.publishedAtMs === identity.publishedAtMs && JSON.stringify(node.rule) === text,
+      (node) => node.publishedAtMs === identity.publishedAtMs && ruleText(node.rule) === text,
     );
     if (known !== undefined) return known;
     const node = this.add(identity.campaignId, identity.rule, identity.publishedAtMs);
@@ -141,7 +134,6 @@ export class RuleNodes {
   restore(rules: readonly FrozenRule[]): void {
     this.#nodes.length = 0;
     this.#ofCampaign.clear();
-    this.#withState.clear();
     this.#over.clear();
     for (const rule of rules) this.#place({ ...rule, kind: ruleKindOf(rule.rule.kind) });
   }
@@ -153,12 +145,11 @@ export class RuleNodes {
     const siblings = this.#ofCampaign.get(node.campaignId);
     if (siblings === undefined) this.#ofCampaign.set(node.campaignId, [node]);
     else siblings.splice(siblings.findLastIndex((one) => one.number < node.number) + 1, 0, node);
-    if (node.openStates > 0) this.#withState.add(node);
-    else if (node.isRetired) this.#over.add(node);
+    if (node.isRetired && node.openStates === 0) this.#over.add(node.number);
   }
 
   #forget(node: RuleNode): void {
-    this.#over.delete(node);
+    this.#over.delete(node.number);
     const left = this.ofCampaign(node.campaignId).filter((one) => one !== node);
     if (left.length === 0) this.#ofCampaign.delete(node.campaignId);
     else this.#ofCampaign.set(node.campaignId, left);
@@ -169,11 +160,11 @@ export class RuleNodes {
    * which may yet move along with its user to where such a window is open.
    */
   #freeNumber(): number {
-    let lowest = this.#nodes.length;
-    for (const { number } of this.#over) {
-      if (number < lowest && !this.#isRemembered(number)) lowest = number;
+    let number = this.#over.lowest(0);
+    while (number !== undefined && this.#isRemembered(number)) {
+      number = this.#over.lowest(number + 1);
     }
-    return lowest;
+    return number ?? this.#nodes.length;
   }
 }
 

@@ -62,10 +62,14 @@ describe('window table', () => {
       let nowMs = START_MS;
       for (let step = 0; step < 250; step++) {
         const user = prng.below(USERS.length);
-        const rule = prng.below(3);
+        // The first and the last share a group of rules.
+        const rule = prng.pick([0, 1, 128]);
         const slots = [...model].filter(([, w]) => w.user === user && w.rule === rule);
         const mine = slots.map(([slot]) => slot).sort((a, b) => a - b);
         expect(foundBy(windows, USERS[user]!, rule), `seed ${seed} step ${step}`).toEqual(mine);
+        const ofUser = [...model].filter(([, w]) => w.user === user).map(([slot]) => slot);
+        const found = windows.findOfUser(USERS[user]!).sort((a, b) => a - b);
+        expect(found, `seed ${seed} step ${step}`).toEqual(ofUser.sort((a, b) => a - b));
         const kept = 'k'.repeat(prng.below(100));
         const action = prng.below(4);
         if (action === 0 && mine.length > 0) {
@@ -120,6 +124,23 @@ describe('window table', () => {
       }
       expect([windows.count, windows.wheel.count, arena.bytesUsed]).toEqual([0, 0, 0]);
     }
+  });
+
+  test('the windows of a user are found at the same cost, whatever others have', () => {
+    const stepsOf = (rules: number) => {
+      const { windows } = aTable();
+      for (let i = 0; i < 20_000; i++) {
+        windows.open(keyOf(`u${i}`), i % rules, opened(START_MS), keptOf(''));
+      }
+      const key = keyOf('ann');
+      const slots = [windows.open(key, 7, opened(START_MS), keptOf(''))];
+      const before = windows.steps;
+      expect(windows.findOfUser(key)).toEqual(slots);
+      return windows.steps - before;
+    };
+    // One look a group of rules; a look takes a few steps.
+    expect(stepsOf(10_000)).toBeLessThan(2 * stepsOf(128));
+    expect(stepsOf(10)).toBeLessThan(10 * 20);
   });
 
   test('a frozen table does not change while windows open, restart and close', () => {
