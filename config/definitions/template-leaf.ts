@@ -13,14 +13,23 @@ function issueOf({ message, line, column }: TemplateProblem) {
   return { code: 'custom' as const, message: sentence, params: { code: 'ERR_TEMPLATE' } };
 }
 
-/** The schema of a leaf whose text may have tags. */
-export function templateOf(leaf: Leaf<string>, kind: TemplateKind = 'text') {
+/**
+ * The schema of a leaf whose text may have tags.
+ * @param refusal what the text must be where it must not have them; undefined when all is well
+ */
+export function templateOf(
+  leaf: Leaf<string>,
+  kind: TemplateKind = 'text',
+  refusal: (text: string) => string | undefined = () => undefined,
+) {
   return z
     .unknown()
     .transform((value, context): string => {
-      const text = leaf.read(value);
+      const refused = typeof value === 'string' ? refusal(value) : undefined;
+      const text = refused === undefined ? leaf.read(value) : undefined;
       if (text === undefined) {
-        context.issues.push({ code: 'custom', message: `must be ${leaf.wanted}`, input: value });
+        const wanted = refused ?? leaf.wanted;
+        context.issues.push({ code: 'custom', message: `must be ${wanted}`, input: value });
         return z.NEVER;
       }
       const problem = templateProblem(text, { kind });

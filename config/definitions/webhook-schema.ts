@@ -34,9 +34,6 @@ const urlLeaf: Leaf<string> = {
   wanted: 'an http or https URL without user name, password and fragment',
   read: (value) => {
     if (typeof value !== 'string' || value.length > URL_CHARS_MAX) return undefined;
-    const origin = urlPartsOf(value)?.origin;
-    // Where requests go is checked here, and does not hang on a user.
-    if (origin === undefined || hasTags(origin)) return undefined;
     const text = withoutTags(value);
     if (!/^https?:\/\/[^/\s]/i.test(text) || /\s/.test(text) || !URL.canParse(text))
       return undefined;
@@ -46,6 +43,12 @@ const urlLeaf: Leaf<string> = {
   },
   json: { type: 'string', pattern: '^(https?://|\\$\\{)' },
 };
+
+/** Where requests go is checked when it is saved, and must not hang on a user. */
+function targetRefusal(url: string): string | undefined {
+  const isFixed = !hasTags(urlPartsOf(url)?.origin ?? '');
+  return isFixed ? undefined : 'a URL whose scheme, host and port are no template';
+}
 
 const secretLeaf: Leaf<string> = {
   wanted: `whsec_ and the base64 of ${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} bytes`,
@@ -134,7 +137,7 @@ const successLeaf: Leaf<'2xx' | '200'> = {
 
 export const webhookSchema = mapping({
   id: schemaOf(idLeaf).describe('What campaigns call it.'),
-  url: templateOf(urlLeaf, 'segment').describe(
+  url: templateOf(urlLeaf, 'segment', targetRefusal).describe(
     'Where requests go. Path and query may be templates.',
   ),
   method: schemaOf(choice('GET', 'POST', 'PUT', 'PATCH', 'DELETE'))
