@@ -22,9 +22,7 @@ const segmentsSchema = listOf(
 
 const audienceShape = {
   where: whereSchema.describe("Conditions on the user's profile.").optional(),
-  include: segmentsSchema.describe(
-    'Segments: the user must be in at least one of them, unless the list is empty.',
-  ),
+  include: segmentsSchema.describe('Segments: the user must be in every one of them.'),
   exclude: segmentsSchema.describe('Segments: the user must be in none of them.'),
 };
 const audienceSchema = mapping(audienceShape);
