@@ -11,6 +11,16 @@ export interface OperatorCounters {
   windowsFired: number;
   /** A `did` without the property of `match`. */
   windowsUnmatched: number;
+  /** A `without` without the property of `match`: it closes nothing. */
+  cancelsUnmatched: number;
+  /** A `did` whose `without` had come already, received late. */
+  windowsOvertaken: number;
+  /** An event without the number that a `count` adds up. */
+  amountsUnread: number;
+  /** The value that a `date` rule waits for is no date. */
+  datesUnread: number;
+  /** A date that was past when it was first seen. */
+  datesPast: number;
   /** What an operator wanted to remember of a user was too large. */
   statesRefused: number;
   deferred: number;
@@ -47,6 +57,11 @@ export function campaignCounters(): CampaignCounters {
     windowsCancelled: 0,
     windowsFired: 0,
     windowsUnmatched: 0,
+    cancelsUnmatched: 0,
+    windowsOvertaken: 0,
+    amountsUnread: 0,
+    datesUnread: 0,
+    datesPast: 0,
     statesRefused: 0,
     deferred: 0,
     conversions: 0,

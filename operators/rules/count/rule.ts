@@ -16,6 +16,7 @@ export const countKind: RuleKind<CountRule> = {
     const rule = scope.node.rule as CountRule;
     const match = matchOfEvent(scope, rule.match);
     const meaning = amountOf(scope, rule);
+    if (meaning === undefined) scope.counters.amountsUnread++;
     if (match === undefined || meaning === undefined) return;
     const row = scope.get(match);
     if (row === undefined && !hasRoom(scope)) return;

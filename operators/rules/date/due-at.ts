@@ -25,13 +25,18 @@ const DATE_MS_MAX = 8e15;
  */
 export function dueAt(value: unknown, options: DueAtOptions): number | undefined {
   const { timezone, rule, fromMs } = options;
+  if (!isDate(value, timezone)) return undefined;
   const dateMs = dateOf(value, timezone);
-  if (!(Math.abs(dateMs) <= DATE_MS_MAX)) return undefined;
   if (rule.yearly) return yearlyDueAt(value, dateMs, options);
   const { days } = rule.offset;
   const dueMs =
     days === 0 ? withTime(dateMs, options) : dueOfWall(wallOf(value, dateMs, timezone), options);
   return dueMs >= fromMs ? dueMs : undefined;
+}
+
+/** Whether a value is a date that calendars can compute with. */
+export function isDate(value: unknown, timezone: string): boolean {
+  return Math.abs(dateOf(value, timezone)) <= DATE_MS_MAX;
 }
 
 /** What the clock shows at the date: of a day that does not begin at midnight, midnight. */

@@ -7,7 +7,7 @@ import type { Scope } from '../../router/scope.ts';
 import { matchText } from '../match-value.ts';
 import { forgetAtMs, LATE_MS, propertyOf } from '../rule-cells.ts';
 import type { RuleKind } from '../rule-kind.ts';
-import { dueAt } from './due-at.ts';
+import { dueAt, isDate } from './due-at.ts';
 
 /** A date that is waited for, and what a message tells of. */
 interface AwaitedDate {
@@ -77,8 +77,17 @@ function awaitDate(scope: Scope, awaited: AwaitedDate): void {
   // What is due before the campaign starts is past when it is first seen.
   const fromMs = Math.max(scope.nowMs, scope.node.publishedAtMs);
   const dueAtMs = dueOf(scope, awaited.value, fromMs);
-  if (dueAtMs === undefined) forget(scope, awaited);
-  else scope.put('', rowOf(awaited), dueAtMs);
+  if (dueAtMs === undefined) {
+    countLeftOut(scope, awaited.value);
+    forget(scope, awaited);
+  } else scope.put('', rowOf(awaited), dueAtMs);
+}
+
+/** One that is absent or cleared is nothing that was left out. */
+function countLeftOut(scope: Scope, value: unknown): void {
+  if (value === undefined || value === null) return;
+  if (isDate(value, scope.userTimezone())) scope.counters.datesPast++;
+  else scope.counters.datesUnread++;
 }
 
 /** An older event that comes late must not bring a date back; of attributes the profile knows. */

@@ -43,4 +43,5 @@ function open(scope: Scope): void {
     book.opened(node);
   } else if (opening === 'refused') counters.windowsRefused++;
   else if (opening === 'unmatched') counters.windowsUnmatched++;
+  else if (opening === 'cancelled') counters.windowsOvertaken++;
 }

@@ -54,12 +54,12 @@ export class Inaction {
   readonly #state: PartitionState;
   readonly #kept: KeptProperties;
   readonly #readers = new Map<string, PropertyReader>();
-  readonly #counters: Pick<CampaignCounters, 'restartsCapped'>;
+  readonly #counters: Pick<CampaignCounters, 'restartsCapped' | 'cancelsUnmatched'>;
 
   constructor(
     state: PartitionState,
     kept: KeptProperties,
-    counters: Pick<CampaignCounters, 'restartsCapped'>,
+    counters: Pick<CampaignCounters, 'restartsCapped' | 'cancelsUnmatched'>,
   ) {
     this.#state = state;
     this.#kept = kept;
@@ -69,7 +69,10 @@ export class Inaction {
   /** A `without` has come. @returns how many windows it closed; the caller counts them off */
   cancel(node: RuleNode, rule: InactionRule, event: EventAtHand): number {
     const text = rule.match && this.#textOf(event.properties, rule.match.without);
-    if (rule.match !== undefined && text === undefined) return 0;
+    if (rule.match !== undefined && text === undefined) {
+      this.#counters.cancelsUnmatched++;
+      return 0;
+    }
     const match = hashOf(text);
     const { windows, recentCancels } = this.#state;
     let closed = 0;
