@@ -156,8 +156,10 @@ function describeUnrest(world: World): string {
   const { sequence = 0, created } = process?.natsPosition ?? {};
   if (producer.waiting > 0) return `${producer.waiting} requests are not acknowledged`;
   if (process === undefined || !process.isReady) return 'no process is ready';
-  if (events !== undefined && created !== events.created)
+  // An empty stream has nothing to read, and a door notes no position in it.
+  if (events !== undefined && events.lastSequence > 0 && created !== events.created) {
     return 'the NATS door reads an old stream';
+  }
   if (sequence < (events?.lastSequence ?? 0)) return 'the NATS door has not read all';
   if ((process.intake?.bytesInFlight ?? 0) > 0) return 'the intake has not ended';
   if (process.runners.length < workload.partitionCount) return 'partitions are not open';
