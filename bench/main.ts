@@ -134,6 +134,26 @@ const benches: readonly Bench[] = [
     },
   },
   {
+    name: 'gates',
+    does: 'ns of a qualification through all gates, cost of an edit, a close and a join, with many campaigns',
+    options: (command) =>
+      command
+        .addOption(sizeOption('--campaigns <n>', 10_000, 100))
+        .addOption(sizeOption('--events <n>', 200_000, 2_000))
+        .addOption(sizeOption('--users <n>', 20_000, 200))
+        .addOption(sizeOption('--changes <n>', 1_000, 20)),
+    run: async (read) => {
+      const { benchGates } = await import('./gates/gates-bench.ts');
+      return benchGates({
+        campaigns: Number(read.campaigns),
+        events: Number(read.events),
+        users: Number(read.users),
+        changes: Number(read.changes),
+        seed: Number(read.seed),
+      });
+    },
+  },
+  {
     name: 'windows',
     does: 'bytes and ns of open windows, the pause of a checkpoint, the time of a restart',
     options: (command) =>

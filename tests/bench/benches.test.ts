@@ -56,6 +56,14 @@ test('windows: none is lost over checkpoint and restart, and what fires is the s
   expect(second.outputHash).toBe(first.outputHash);
 });
 
+test('gates: all gates are passed, and the same seed gives the same messages', async () => {
+  const first = await runBenchSmoke('gates');
+  const second = await runBenchSmoke('gates');
+  expect(second.outputHash).toBe(first.outputHash);
+  expect(noteWith(first.notes, '100 campaigns')).toMatch(/[1-9]\d* qualifications .* [1-9]\d* del/);
+  expect(first.measures.every(({ value }) => value >= 0)).toBe(true);
+});
+
 const overloadLogs = programs.length === 0 ? ['embedded'] : ['embedded', 'jetstream'];
 
 test.each(overloadLogs)('overload: nothing is lost and nothing doubled, on %s', async (log) => {
