@@ -1,3 +1,4 @@
+import { endsOf } from './campaign-ends.ts';
 import type { Received } from './simulated-receivers.ts';
 import { deliveriesIn, recordsIn } from './stored.ts';
 import type { WebhookPlan } from './workload.ts';
@@ -66,7 +67,11 @@ function checkHolds(world: World, webhook: WebhookPlan, requests: readonly Recei
     const { holdUntilMs: untilMs } = record;
     holds.push({ life: undefined!, step: envelope.step, askedAtMs, untilMs });
   }
-  const expiries = deliveriesIn(world.archive, webhook.id).map((one) => one.delivery.expiresAtMs);
+  // By the end of its campaign a message is of no use any more either.
+  const expiries = deliveriesIn(world.archive, webhook.id).flatMap(({ delivery }) => [
+    delivery.expiresAtMs,
+    ...endsOf(world, delivery.campaignId).map((endMs) => endMs + 1),
+  ]);
   for (const { life, step, webhookId, wallMs } of requests) {
     const hold = holds.find(
       (one) =>

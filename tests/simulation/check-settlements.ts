@@ -1,6 +1,6 @@
+import { endsOf } from './campaign-ends.ts';
 import type { StoredDelivery, StoredSettlement } from './stored.ts';
 import { deliveriesIn, settledIn } from './stored.ts';
-import { START_MS } from './wire.ts';
 import type { WebhookPlan } from './workload.ts';
 import type { World } from './world.ts';
 
@@ -23,6 +23,13 @@ export function checkSettlements(world: World): void {
         world.problem(`${one.id} is settled as ${wordOf(before)} and as ${wordOf(one)}`);
       }
     }
+    const delivered = new Map<string, number>();
+    for (const [id, { record }] of settled) {
+      if (record.outcome !== 'delivered') continue;
+      const { campaignId } = deliveries.get(id)!.delivery;
+      delivered.set(campaignId, (delivered.get(campaignId) ?? 0) + 1);
+    }
+    for (const [campaign, count] of delivered) checkCaps(world, campaign, count);
     for (const [id, { delivery, envelope }] of deliveries) {
       const word = settled.get(id);
       if (word === undefined) world.problem(`${id} is owed and not settled`);
@@ -31,6 +38,32 @@ export function checkSettlements(world: World): void {
       else checkReason(world, webhook, delivery, word, deliveries);
     }
   }
+}
+
+/** Of a campaign in each version of the definitions; undefined where it has none. */
+function capsOf({ workload }: World, campaign: string) {
+  return workload.versions.flatMap(({ plan }) => {
+    const found = plan.campaigns.find(({ id }) => id === campaign);
+    return found === undefined ? [] : [found.gates.cap];
+  });
+}
+
+/** Never one more than the cap, whatever crashes (SPEC 3, gate 10); a run lies within one day. */
+function checkCaps(world: World, campaign: string, delivered: number): void {
+  const caps = capsOf(world, campaign);
+  const mosts = caps.map((cap) => Math.min(cap?.total ?? Infinity, cap?.perDay ?? Infinity));
+  const most = Math.max(...mosts);
+  if (delivered > most) world.problem(`${campaign} was delivered ${delivered} times of ${most}`);
+  // What a changed cap counts is another matter.
+  if (new Set(mosts).size === 1 && delivered === most) {
+    world.scheduler.coverage.met('targeting cap used up');
+  }
+}
+
+/** What is over before its next attempt could begin is given up at once. */
+function longestWaitMs({ retryMs }: WebhookPlan): number {
+  const longestMs = Math.max(...retryMs);
+  return Math.max(longestMs + Math.max(longestMs / 4, JITTER_MS_MIN), RETRY_AFTER_MS_MAX);
 }
 
 function wordOf({ record }: StoredSettlement): string {
@@ -55,17 +88,17 @@ function checkReason(
   } else if (record.reason === 'expired') {
     const members = record.members.map((member) => deliveries.get(member.id)!.delivery);
     const firstMs = Math.min(...members.map(({ expiresAtMs }) => expiresAtMs));
-    const longestMs = Math.max(...webhook.retryMs);
-    const waitMs = Math.max(longestMs + Math.max(longestMs / 4, JITTER_MS_MIN), RETRY_AFTER_MS_MAX);
-    const isEarly = record.atMs < firstMs - (record.last === undefined ? 0 : waitMs);
+    const isEarly =
+      record.atMs < firstMs - (record.last === undefined ? 0 : longestWaitMs(webhook));
     if (isEarly) wrong(`it had until ${firstMs}, it was ${record.atMs}`);
+  } else if (record.reason === 'targeting-cap') {
+    const isCapped = capsOf(world, delivery.campaignId).some((cap) => cap !== undefined);
+    if (!isCapped) wrong('its campaign was never capped');
   } else if (record.reason === 'campaign-ended') {
-    const ends = world.workload.versions.flatMap(({ plan }) => {
-      const campaign = plan.campaigns.find(({ id }) => id === delivery.campaignId);
-      const endMs = campaign?.gates.schedule?.endMs;
-      return endMs === undefined ? [] : [START_MS + endMs];
-    });
-    if (!ends.some((endMs) => record.atMs > endMs)) wrong('its campaign had not ended');
+    const firstMs = Math.min(...endsOf(world, delivery.campaignId));
+    const isEarly =
+      record.atMs <= firstMs - (record.last === undefined ? 0 : longestWaitMs(webhook));
+    if (isEarly) wrong(`its campaign ends at ${firstMs}, it was ${record.atMs}`);
   } else if (record.reason === 'cancelled') {
     const isStopped = world.workload.actions.some(
       ({ campaign, action }) =>

@@ -10,6 +10,8 @@ const CLAMP_MS = 5 * 60_000;
 const REASONS: Readonly<Record<string, Feature>> = {
   expired: 'delivery expired',
   cancelled: 'delivery cancelled',
+  'targeting-cap': 'delivery beyond the targeting cap',
+  'campaign-ended': 'delivery behind the end of its campaign',
 };
 
 /** Counts what a run has met, as far as it shows in what the log holds and receivers have seen. */

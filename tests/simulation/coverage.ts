@@ -160,6 +160,9 @@ export const FEATURES = {
     'delivery delivered': 450,
     'delivery expired': 100,
     'delivery cancelled': 3,
+    'delivery beyond the targeting cap': 5,
+    'targeting cap used up': 5,
+    'delivery behind the end of its campaign': 5,
     'delivery refused for good': 20,
   },
 } as const;

@@ -38,6 +38,9 @@ export function drawGates(prng: Prng): GatesPlan {
     ...some('goal', 0.4, () => drawGoal(prng)),
     ...some('globalLimits', 0.2, () => false),
     ...some('schedule', 0.3, () => drawSchedule(prng)),
+    ...some('cap', 0.25, () =>
+      prng.pick([{ total: 1 + prng.below(4) }, { perDay: 1 + prng.below(4) }]),
+    ),
     ...some('onOpenWindows', 0.5, () => prng.pick(['keep', 'drop'] as const)),
   };
 }

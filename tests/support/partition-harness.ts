@@ -3,6 +3,7 @@ import { type DeliveryOutcome, encodeOutcomes } from '../../engine/envelope/outc
 import { type IncomingEvent, RecordFlag, RecordKind } from '../../engine/envelope/records.ts';
 import { Partition } from '../../engine/partition/partition.ts';
 import { campaignCounters } from '../../operators/campaign-counters.ts';
+import type { LifeAction } from '../../operators/campaign-life.ts';
 import { campaignPipeline } from '../../operators/campaign-pipeline.ts';
 import {
   type Campaign,
@@ -125,6 +126,12 @@ export class PartitionHarness {
   publish(campaign: string, atMs: number): void {
     this.#write((writer) =>
       writer.addJson(RecordKind.control, { type: 'publish', campaign }, atMs),
+    );
+  }
+
+  act(campaign: string, action: LifeAction, atMs: number): void {
+    this.#write((writer) =>
+      writer.addJson(RecordKind.control, { type: 'life', campaign, action }, atMs),
     );
   }
 
