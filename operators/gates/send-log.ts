@@ -27,6 +27,9 @@ function rowOf(sends: readonly Send[]): CellValue {
   return sends.flatMap(({ deliveryId, atMs, isSent }) => [deliveryId, atMs, isSent]);
 }
 
+/** So many of a user's messages are remembered at most; a limit allows fewer. */
+export const SENDS_MAX = 1_000;
+
 /** Which messages a gate has to remember, and for how long. */
 export interface Memory {
   /** Only the newest so many. */

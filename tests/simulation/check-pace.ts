@@ -79,7 +79,8 @@ function checkHolds(world: World, webhook: WebhookPlan, requests: readonly Recei
     );
     if (hold === undefined) continue;
     const { askedAtMs } = hold;
-    if (expiries.some((atMs) => atMs > askedAtMs && atMs - HOLD_MARGIN_MS <= wallMs)) continue;
+    if (expiries.some((atMs) => atMs > askedAtMs && atMs - HOLD_MARGIN_MS - ROUNDING_MS <= wallMs))
+      continue;
     world.problem(`${webhookId} went to ${webhook.id} at ${wallMs}, held until ${hold.untilMs}`);
   }
 }

@@ -7,6 +7,7 @@ import {
   markSent,
   mergedSends,
   release,
+  SENDS_MAX,
   type Send,
   sendsOf,
 } from '../send-log.ts';
@@ -19,9 +20,6 @@ function memoryOf({ book }: Scope): Memory {
   const lengths = book.settings.globalLimits.map(lengthMsOf);
   return { sendsMax: SENDS_MAX, forMs: Math.max(0, ...lengths) };
 }
-
-/** So many of a user's messages are remembered at most; a limit allows fewer. */
-const SENDS_MAX = 1_000;
 
 function allows(limit: GlobalLimit, sends: readonly Send[], nowMs: number): boolean {
   const lengthMs = lengthMsOf(limit);

@@ -1,11 +1,19 @@
 import type { PartitionCampaign } from '../../partition-definitions.ts';
 import type { Scope } from '../../router/scope.ts';
 import type { Gate } from '../gate.ts';
-import { keepSends, type Memory, markSent, mergedSends, release, sendsOf } from '../send-log.ts';
+import {
+  keepSends,
+  type Memory,
+  markSent,
+  mergedSends,
+  release,
+  SENDS_MAX,
+  sendsOf,
+} from '../send-log.ts';
 
 function memoryOf({ repeat }: PartitionCampaign): Memory {
-  if (repeat.kind === 'every') return { sendsMax: 2, forMs: repeat.everyMs };
-  return { sendsMax: repeat.kind === 'atMost' ? repeat.atMost : 1, forMs: Infinity };
+  // Two joined ids may have more than one may get, some of which are given back.
+  return { sendsMax: SENDS_MAX, forMs: repeat.kind === 'every' ? repeat.everyMs : Infinity };
 }
 
 /** Gate 4: how often one user may get one campaign. What waits or is on its way counts (E28). */
