@@ -348,8 +348,9 @@ export class Lane {
   #retry(batch: Batch, result: TransportResult, nowMs: number, facts: AttemptFacts): void {
     batch.attempts++;
     const firstExpiryMs = this.#expiries.nextAtMs() ?? Number.POSITIVE_INFINITY;
-    const expiresAtMs = Math.min(batch.expiresAtMs, firstExpiryMs);
-    const holdUntilMs = this.#pace.answered(result, nowMs, expiresAtMs);
+    // One that has expired on its way needs no attempt before the hold ends.
+    const ownExpiryMs = batch.expiresAtMs > nowMs ? batch.expiresAtMs : Number.POSITIVE_INFINITY;
+    const holdUntilMs = this.#pace.answered(result, nowMs, Math.min(ownExpiryMs, firstExpiryMs));
     const { retryScheduleMs } = this.#webhook;
     const delayMs = retryDelayMs(retryScheduleMs, batch.webhookId, batch.attempts);
     batch.retryAtMs = Math.max(nowMs + delayMs, holdUntilMs);

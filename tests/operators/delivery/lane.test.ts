@@ -218,6 +218,18 @@ describe('pace', () => {
     expect(bench.outcomes.toSorted()).toEqual(['u1:delivered', 'u2:delivered']);
   });
 
+  test('lane: a message that expired on its way does not shorten a hold', () => {
+    const [HOLD_MS, LATENCY_MS] = [40_000, 2_000];
+    const answer = (_: unknown, nth: number) => (nth === 1 ? status(429, '40') : OK);
+    const batch = { max: 1, lingerMs: 0 };
+    const bench = new LaneBench({ webhook: webhookOf({ batch }) }, answer, LATENCY_MS);
+    bench.offer(deliveryOf('u1', { expiresAtMs: BASE_MS + 1_000 }));
+    bench.runUntil(BASE_MS + 10_000);
+    bench.offer(deliveryOf('u2'));
+    bench.runOut();
+    expect(bench.attempts[1]!.atMs).toBe(BASE_MS + LATENCY_MS + HOLD_MS);
+  });
+
   test('lane: a Retry-After on another status holds nothing', () => {
     const bench = new LaneBench({}, (_, nth) => (nth === 1 ? status(500, '40') : OK));
     bench.offer(deliveryOf('ann'));
