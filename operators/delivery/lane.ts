@@ -351,8 +351,7 @@ export class Lane {
     // One that has expired on its way needs no attempt before the hold ends.
     const ownExpiryMs = batch.expiresAtMs > nowMs ? batch.expiresAtMs : Number.POSITIVE_INFINITY;
     const holdUntilMs = this.#pace.answered(result, nowMs, Math.min(ownExpiryMs, firstExpiryMs));
-    const { retryScheduleMs } = this.#webhook;
-    const delayMs = retryDelayMs(retryScheduleMs, batch.webhookId, batch.attempts);
+    const delayMs = retryDelayMs(this.#webhook.retryScheduleMs, batch.webhookId, batch.attempts);
     batch.retryAtMs = Math.max(nowMs + delayMs, holdUntilMs);
     const deadline = this.#campaigns.deadlineOf(batch);
     if (this.#campaigns.isOver(campaignOf(batch))) this.#fail(batch, 'cancelled', nowMs, facts);

@@ -17,6 +17,7 @@ import type {
   OracleUser,
   Owed,
 } from './oracle-records.ts';
+import { OracleSends, type SendsLuggage, sendsKey, takeOf } from './oracle-sends.ts';
 import { quietUntil } from './oracle-zones.ts';
 import type { AudiencePlan, CampaignPlan, DefinitionsPlan } from './workload.ts';
 
@@ -51,12 +52,6 @@ export interface Waiting {
   untilMs: number;
 }
 
-interface Send {
-  readonly deliveryKey: string;
-  readonly atMs: number;
-  readonly isSent: boolean;
-}
-
 interface Clock {
   readonly startAtMs: number;
   readonly group: 'target' | 'control';
@@ -65,8 +60,7 @@ interface Clock {
 
 export interface GatesLuggage {
   readonly waiting: readonly Waiting[];
-  /** By campaign; of all campaigns under ''. */
-  readonly sends: ReadonlyMap<string, readonly Send[]>;
+  readonly sends: SendsLuggage;
   readonly clocks: ReadonlyMap<string, Clock>;
 }
 
@@ -88,12 +82,12 @@ export interface GatesHost {
 export class OracleGates {
   readonly #host: GatesHost;
   #waiting: Waiting[] = [];
-  /** By user and campaign, or by user alone. */
-  readonly #sends = new Map<string, readonly Send[]>();
+  readonly #sends: OracleSends;
   readonly #clocks = new Map<string, Clock>();
 
   constructor(host: GatesHost) {
     this.#host = host;
+    this.#sends = new OracleSends(host);
   }
 
   get waiting(): number {
@@ -224,7 +218,7 @@ export class OracleGates {
       case 'control':
         return this.#isControl(campaign, one.who.user) ? 'control-group' : undefined;
       case 'repeat':
-        return this.#askRepeat(campaign, one);
+        return this.#sends.askRepeat(campaign, one);
       case 'delay':
         return gates.delayMs === undefined ? undefined : one.qualifiedAtMs + gates.delayMs;
       case 'quiet':
@@ -238,7 +232,7 @@ export class OracleGates {
         if (gates.who?.recheck === true && !this.#isWanted(gates.who, one.who)) return 'audience';
         return nowMs > endMs ? 'campaign-ended' : undefined;
       case 'global':
-        return this.#askGlobal(campaign, one);
+        return this.#sends.askGlobal(campaign, one);
     }
   }
 
@@ -269,22 +263,6 @@ export class OracleGates {
     );
   }
 
-  #askRepeat({ id, gates }: CampaignPlan, one: Waiting): string | undefined {
-    const { repeat } = gates;
-    if (repeat === undefined) return undefined;
-    const { nowMs } = this.#host.clock;
-    const forMs = typeof repeat === 'object' && 'everyMs' in repeat ? repeat.everyMs : Infinity;
-    const atMost = typeof repeat === 'object' && 'atMost' in repeat ? repeat.atMost : 1;
-    const key = sendsKey(one.who, id);
-    const counted = (this.#sends.get(key) ?? []).filter(
-      ({ isSent, atMs }) => !isSent || nowMs - atMs < forMs,
-    );
-    if (counted.length >= atMost) return 'repeat-limit';
-    const reserved = { deliveryKey: one.deliveryKey, atMs: nowMs, isSent: false };
-    this.#sends.set(key, [...counted, reserved]);
-    return undefined;
-  }
-
   #askQuiet({ gates }: CampaignPlan, who: OracleUser): string | number | undefined {
     if (gates.quietHours === undefined) return undefined;
     const { windows, timezone, isDiscarding } = gates.quietHours;
@@ -293,23 +271,6 @@ export class OracleGates {
     const zone = named === 'user' ? this.#host.zoneOf(who) : named;
     const untilMs = quietUntil(this.#host.clock.nowMs, windows, zone);
     return untilMs !== undefined && isDiscarding ? 'quiet-hours' : untilMs;
-  }
-
-  #askGlobal({ gates }: CampaignPlan, one: Waiting): string | undefined {
-    const { globalLimits } = this.#host.plan().settings;
-    if (globalLimits.length === 0) return undefined;
-    const { nowMs } = this.#host.clock;
-    const key = sendsKey(one.who, '');
-    const sends = this.#sends.get(key) ?? [];
-    const isHeld = globalLimits.some((limit) => {
-      const [lengthMs, atMost] = 'gapMs' in limit ? [limit.gapMs, 1] : [limit.perMs, limit.atMost];
-      return (
-        sends.filter(({ isSent, atMs }) => !isSent || nowMs - atMs < lengthMs).length >= atMost
-      );
-    });
-    if (isHeld && gates.globalLimits !== false) return 'global-limit';
-    this.#sends.set(key, [...sends, { deliveryKey: one.deliveryKey, atMs: nowMs, isSent: false }]);
-    return undefined;
   }
 
   #owe(one: Waiting): void {
@@ -332,37 +293,18 @@ export class OracleGates {
 
   #suppress(one: Waiting, reason: string): void {
     if (one.isControl) return;
-    for (const key of [sendsKey(one.who, one.campaign), sendsKey(one.who, '')]) {
-      this.#giveBack(key, one.deliveryKey);
-    }
+    this.#sends.giveBack(one);
     const { nowMs } = this.#host.clock;
     this.#report(one.campaign, one.who, `suppressed ${reason}`, nowMs);
   }
 
-  #giveBack(key: string, deliveryKey: string): void {
-    const sends = this.#sends.get(key) ?? [];
-    this.#sends.set(
-      key,
-      sends.filter((one) => one.deliveryKey !== deliveryKey || one.isSent),
-    );
-  }
-
   /** What became of a delivery, as the log says. */
-  outcome({ deliveryId, campaignId, userId, isAnonymous, kind, atMs }: DeliveryOutcome): void {
+  outcome(outcome: DeliveryOutcome): void {
+    const { campaignId, userId, isAnonymous, kind, atMs } = outcome;
     const who = { user: userId, isAnonymous };
     const campaign = this.#host.campaignOf(campaignId);
     const isGone = this.#host.lifeOf(campaignId) === undefined;
-    for (const key of [...(isGone ? [] : [sendsKey(who, campaignId)]), sendsKey(who, '')]) {
-      if (kind === 'sent') {
-        const sends = this.#sends.get(key) ?? [];
-        this.#sends.set(
-          key,
-          sends.map((one) =>
-            one.deliveryKey === deliveryId ? { ...one, atMs, isSent: true } : one,
-          ),
-        );
-      } else this.#giveBack(key, deliveryId);
-    }
+    this.#sends.outcome(outcome, isGone);
     if (kind !== 'sent' || isGone || campaign?.gates.goal === undefined) return;
     this.#startClock(campaignId, who, 'target', atMs);
   }
@@ -405,24 +347,14 @@ export class OracleGates {
   leave(who: OracleUser): GatesLuggage {
     const waiting = this.#waiting.filter((one) => userKey(one.who) === userKey(who));
     this.#waiting = this.#waiting.filter((one) => !waiting.includes(one));
-    return { waiting, sends: takeOf(this.#sends, who), clocks: takeOf(this.#clocks, who) };
+    return { waiting, sends: this.#sends.leave(who), clocks: takeOf(this.#clocks, who) };
   }
 
   arrive({ waiting, sends, clocks }: GatesLuggage, who: OracleUser): void {
     const { coverage, clock } = this.#host;
     const isHere = (campaign: string) =>
       campaign === '' || this.#host.lifeOf(campaign) !== undefined;
-    for (const [campaign, theirs] of sends) {
-      if (!isHere(campaign)) continue;
-      const key = sendsKey(who, campaign);
-      const mine = this.#sends.get(key) ?? [];
-      if (theirs.length > 0 && mine.length > 0) coverage.met('sends of two ids counted together');
-      const all = new Map(theirs.map((one) => [one.deliveryKey, one]));
-      for (const one of mine) {
-        if (all.get(one.deliveryKey)?.isSent !== true) all.set(one.deliveryKey, one);
-      }
-      this.#sends.set(key, [...all.values()]);
-    }
+    this.#sends.arrive(sends, who);
     for (const [campaign, theirs] of clocks) {
       if (!isHere(campaign)) continue;
       const key = sendsKey(who, campaign);
@@ -463,19 +395,4 @@ function idRank(id: string): number {
   for (const char of id.slice(4, 14))
     rank = rank * 32 + '234567abcdefghijklmnopqrstuvwxyz'.indexOf(char);
   return rank;
-}
-
-function sendsKey(who: OracleUser, campaign: string): string {
-  return `${campaign}\n${userKey(who)}`;
-}
-
-function takeOf<T>(all: Map<string, T>, who: OracleUser): Map<string, T> {
-  const taken = new Map<string, T>();
-  for (const [key, one] of [...all]) {
-    const [campaign, user] = key.split('\n') as [string, string];
-    if (user !== userKey(who)) continue;
-    taken.set(campaign, one);
-    all.delete(key);
-  }
-  return taken;
 }
