@@ -101,6 +101,8 @@ async function stopAndStartAgain(world: World, isBroken: () => boolean): Promise
   checkLeftovers(world);
   const before = receivers.received.length;
   const stopped = world.process!;
+  // One that was replaced and lives on takes what another is writing for what a crash has left.
+  const isAlone = world.processes.every((one) => one === stopped || one.life.isOver);
   let isStopped = false;
   stopped.stop().then(
     () => {
@@ -124,7 +126,7 @@ async function stopAndStartAgain(world: World, isBroken: () => boolean): Promise
   if (sent > 0) world.problem(`${sent} requests went out after everything was settled`);
   const replayed = world.process?.runners.map(({ recordsReplayed }) => recordsReplayed) ?? [];
   // The claim itself is one.
-  if (replayed.some((count) => count > 1)) {
+  if (isAlone && replayed.some((count) => count > 1)) {
     world.problem(`records were replayed after a clean stop: ${replayed.join(', ')}`);
   }
 }
